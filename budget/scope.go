@@ -1,0 +1,161 @@
+package budget
+
+import "sync"
+
+// Scope is one holder's buckets. Safe for concurrent use.
+type Scope struct {
+	kind ScopeKind
+	name string
+
+	mu      sync.Mutex
+	last    Instant
+	blocked Instant // nothing fits before: the provider's word beyond any bucket
+	buckets []*bucket
+}
+
+// NewScope makes a scope with full buckets. Without limits it grants everything.
+func NewScope(kind ScopeKind, name string, now Instant, limits []Limit) *Scope {
+	s := &Scope{kind: kind, name: name, last: now}
+	for _, l := range limits {
+		s.buckets = append(s.buckets, newBucket(l, kind, now))
+	}
+	return s
+}
+
+// Kind says whose limits these are.
+func (s *Scope) Kind() ScopeKind { return s.kind }
+
+// Name names the holder.
+func (s *Scope) Name() string { return s.name }
+
+// Reconfigure replaces the limits. A bucket whose name, dimension and kind stay keeps
+// its level, in units; holds that are alive settle into it as before.
+func (s *Scope) Reconfigure(now Instant, limits []Limit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now = s.at(now)
+	fresh := make([]*bucket, 0, len(limits))
+	for _, l := range limits {
+		b := newBucket(l, s.kind, now)
+		if old := s.find(l); old != nil {
+			b.inherit(old, now)
+		}
+		fresh = append(fresh, b)
+	}
+	s.buckets = fresh
+}
+
+func (s *Scope) find(l Limit) *bucket {
+	for _, b := range s.buckets {
+		if b.limit.Name == l.Name && b.limit.Dimension == l.Dimension && b.limit.Kind == l.Kind {
+			return b
+		}
+	}
+	return nil
+}
+
+// inherit takes over what was taken from an older bucket.
+func (b *bucket) inherit(old *bucket, now Instant) {
+	old.roll(now)
+	b.since, b.reserved = old.since, old.reserved
+	switch b.limit.Kind {
+	case Rate:
+		missing := old.capacity - old.level(now)
+		b.tat, b.healed = now+b.cost(missing), old.healed
+	case SlidingWindow:
+		if b.limit.Window == old.limit.Window {
+			b.log, b.oldest, b.current, b.used = old.log, old.oldest, old.current, old.used
+			b.slide(now)
+			return
+		}
+		b.take(now, old.used)
+	default:
+		b.used = old.used
+		if b.start == old.start {
+			b.ahead = old.ahead
+		}
+	}
+}
+
+// at is now, or the last moment seen when now lies before it. The lock is held.
+func (s *Scope) at(now Instant) Instant {
+	s.last = max(s.last, now)
+	return s.last
+}
+
+// Peek answers whether a demand fits now, and takes nothing.
+func (s *Scope) Peek(now Instant, d Demand) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ask(s.at(now), &d)
+}
+
+// ask looks at every bucket. The lock is held.
+func (s *Scope) ask(now Instant, d *Demand) Answer {
+	a := Answer{At: now, Headroom: 1}
+	if s.blocked > now {
+		a = Answer{State: Later, At: s.blocked, Scope: s}
+	}
+	for _, b := range s.buckets {
+		n := d[b.limit.Dimension]
+		if n <= 0 {
+			continue
+		}
+		b.roll(now)
+		state, at := b.ask(now, n)
+		switch {
+		case state == Granted:
+			if a.State == Granted {
+				a.Headroom = min(a.Headroom, float64(b.level(now)-n)/float64(max(b.capacity, 1)))
+			}
+		case state == TooLarge:
+			return Answer{State: TooLarge, At: Never, Scope: s, Dimension: b.limit.Dimension}
+		case a.State == Granted || at > a.At:
+			a = Answer{State: Later, At: at, Scope: s, Dimension: b.limit.Dimension}
+		}
+	}
+	return a
+}
+
+// Forecast answers when a demand fits behind another that is taken first, which may
+// be many bursts. It takes nothing. Gauges do not forecast: they answer as if the
+// work ahead had been released.
+func (s *Scope) Forecast(now Instant, ahead, d Demand) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now = s.at(now)
+	a := s.ask(now, &d)
+	if a.State == TooLarge {
+		return a
+	}
+	for _, b := range s.buckets {
+		n, before := d[b.limit.Dimension], ahead[b.limit.Dimension]
+		if n <= 0 || before <= 0 || b.limit.Kind == Gauge {
+			continue
+		}
+		if at := b.behind(now, before, n); at > now && at > a.At {
+			a = Answer{State: Later, At: at, Scope: s, Dimension: b.limit.Dimension}
+		}
+	}
+	return a
+}
+
+// behind is when n fits after ahead was taken too. Windows answer the start of the
+// window in which the sum has its place.
+func (b *bucket) behind(now Instant, ahead, n int64) Instant {
+	switch b.limit.Kind {
+	case Rate:
+		return max(b.tat, now) + b.cost(ahead) + b.cost(min(n, b.capacity)) - b.cost(b.capacity)
+	case Calendar:
+		if b.used+ahead+n > b.amount {
+			return b.end
+		}
+		return now
+	default:
+		over := b.used + ahead + n - b.amount
+		if over <= 0 {
+			return now
+		}
+		return now.Add(span(over, b.amount, b.limit.Window))
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/sluice-gateway/sluice/config"
+)
+
+// version is set by the build (-ldflags "-X main.version=…").
+const unversioned = "dev"
+
+var version = unversioned
+
+// errSaid ends the program with status 1 when everything has been said already.
+var errSaid = errors.New("already said")
+
+// environment looks up a variable.
+type environment = func(string) (string, bool)
+
+// root is the command tree. out takes what was asked for, errs what people read.
+func root(out, errs io.Writer, env environment) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "gateway",
+		Short: "Sluice: all of your rate limit, none of the 429s",
+		Long: `Sluice is an OpenAI-compatible gateway for large language models. It estimates
+each call's tokens, reserves requests and tokens on the upstream account with the
+most room, settles with what was really used, rotates across keys, falls back along
+a list of models, and under pressure lets the important work through.
+
+Start it with no configuration at all:
+
+  gateway serve
+
+Every flag can be given as an environment variable: --admin-listen is
+SLUICE_ADMIN_LISTEN.`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	cmd.SetOut(out)
+	cmd.SetErr(errs)
+	cmd.AddCommand(serveCommand(env), checkCommand(env), simulatedCommand(), versionCommand())
+	cmd.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c.Flags(), env) }
+	return cmd
+}
+
+// fromEnvironment sets every flag that was not given from its SLUICE_… variable.
+func fromEnvironment(flags *pflag.FlagSet, env environment) error {
+	var problems []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "SLUICE_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		if v, ok := env(name); ok && !f.Changed && f.Name != "help" {
+			if err := flags.Set(f.Name, v); err != nil {
+				problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			}
+		}
+	})
+	return errors.Join(problems...)
+}
+
+func checkCommand(env environment) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "check --config FILE",
+		Short: "Check a configuration: every problem at once, with its line",
+		Long: `Check reads a configuration as serve would, reports every problem with its line,
+and exits with status 1 if there is one. Nothing is started and nothing is sent.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(file, env)
+			if err != nil {
+				sayProblems(cmd.ErrOrStderr(), file, err)
+				return errSaid
+			}
+			for _, w := range cfg.Warnings() {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", file, w)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok: %d providers, %d routes, %d client keys\n",
+				file, len(cfg.Providers), len(cfg.Routes), len(cfg.ClientKeys))
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "sluice.yaml", "the configuration `FILE`")
+	return cmd
+}
+
+// sayProblems prints every problem of a configuration on a line of its own.
+func sayProblems(w io.Writer, file string, err error) {
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		fmt.Fprintf(w, "%s: %v\n", file, err)
+		return
+	}
+	for _, p := range problems {
+		fmt.Fprintf(w, "%s:%s\n", file, p)
+	}
+	fmt.Fprintf(w, "%d problems\n", len(problems))
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Run: func(cmd *cobra.Command, _ []string) {
+			goVersion := "unknown"
+			if info, ok := debug.ReadBuildInfo(); ok {
+				goVersion = info.GoVersion
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "sluice %s (%s)\n", version, goVersion)
+		},
+	}
+}

@@ -1,0 +1,42 @@
+package config
+
+import (
+	"crypto/sha256"
+	"time"
+)
+
+// Owner is whom client keys belong to: a team, a customer.
+type Owner struct {
+	// Name is unique.
+	Name string `yaml:"-"`
+	// Limits are shared by all keys of the owner. Default none.
+	Limits Limits `yaml:"limits"`
+}
+
+// ClientKey is what an application presents.
+type ClientKey struct {
+	// Name is unique; logs and metrics show it.
+	Name string `yaml:"name"`
+	// Key is the credential itself. Either Key or Hash is given.
+	Key Secret `yaml:"key"`
+	// Hash is sha256: and 64 hexadecimal digits, for a file without secrets.
+	Hash string `yaml:"hash"`
+	// SHA256 is the digest of the credential, whichever of the two was given.
+	SHA256 [32]byte `yaml:"-"`
+	// Owner names an entry of owners. Default empty: the key stands for itself.
+	Owner string `yaml:"owner"`
+	// Priority is the class of its calls and the highest it may ask for: critical,
+	// high, normal or low. Default normal.
+	Priority string `yaml:"priority"`
+	// Models are the route names it may use; * stands for any text. Default ["*"].
+	Models []string `yaml:"models"`
+	// Limits are the key's own; shares of the owner's are resolved. Default none.
+	Limits Limits `yaml:"limits"`
+	// ExpiresAt is when the key ends. Default zero: never.
+	ExpiresAt time.Time `yaml:"expires_at"`
+	// Disabled refuses the key without forgetting it. Default false.
+	Disabled bool `yaml:"disabled"`
+}
+
+// digest fills SHA256 from Key.
+func (k *ClientKey) digest() { k.SHA256 = sha256.Sum256([]byte(k.Key.Reveal())) }

@@ -1,0 +1,180 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is a whole configuration, resolved and valid when it comes from Load,
+// Parse or Demo.
+type Config struct {
+	Server  Server  `yaml:"server"`
+	Logging Logging `yaml:"logging"`
+	// TimeZone is where days and months begin for calendar limits. Default UTC.
+	TimeZone *time.Location `yaml:"time_zone"`
+	Tokens   Tokens         `yaml:"tokens"`
+	// Providers are the upstream APIs, in the order of the file.
+	Providers []Provider `yaml:"providers,keyed"`
+	// Routes are the public model names, in the order of the file. At least one.
+	Routes []Route `yaml:"routes,keyed"`
+	// Owners are those whom client keys belong to, in the order of the file.
+	Owners []Owner `yaml:"owners,keyed"`
+	// ClientKeys are the keys of the file; others are made through the admin API.
+	ClientKeys []ClientKey `yaml:"client_keys"`
+	Shedding   Shedding    `yaml:"shedding"`
+	Adaptive   Adaptive    `yaml:"adaptive"`
+	Store      Store       `yaml:"store"`
+	Budgets    Budgets     `yaml:"budgets"`
+
+	warnings Problems
+	files    []string
+	marks    map[string]mark
+}
+
+// Warnings are the things that are allowed and probably not meant: weak or
+// expired keys, a model without limits, a section that does not act in this
+// version. They are in the order of the file.
+func (c *Config) Warnings() Problems { return c.warnings }
+
+// Files are the paths that ${file:…} references named, in order of appearance and
+// without repetition: what a reloader has to watch besides the file itself.
+func (c *Config) Files() []string { return c.files }
+
+// Provider finds a provider by name, nil if there is none.
+func (c *Config) Provider(name string) *Provider {
+	for i := range c.Providers {
+		if c.Providers[i].Name == name {
+			return &c.Providers[i]
+		}
+	}
+	return nil
+}
+
+// Route finds a route by its public model name, nil if there is none.
+func (c *Config) Route(name string) *Route {
+	for i := range c.Routes {
+		if c.Routes[i].Name == name {
+			return &c.Routes[i]
+		}
+	}
+	return nil
+}
+
+// Owner finds an owner by name, nil if there is none.
+func (c *Config) Owner(name string) *Owner {
+	for i := range c.Owners {
+		if c.Owners[i].Name == name {
+			return &c.Owners[i]
+		}
+	}
+	return nil
+}
+
+// Server is how the gateway is reached.
+type Server struct {
+	// Listen is the address of the API. Default 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// AdminListen is the address of /metrics and the admin API. Default
+	// 127.0.0.1:8081. Beyond loopback it needs an AdminToken.
+	AdminListen string `yaml:"admin_listen"`
+	// MetricsListen serves /metrics a second time. Default empty: nowhere else.
+	MetricsListen string `yaml:"metrics_listen"`
+	// AdminToken is the bearer token of the admin API. Empty: one is made at start
+	// and shown once, which is possible only on a loopback AdminListen.
+	AdminToken Secret `yaml:"admin_token"`
+	// MaxBody bounds a request's body in bytes. Default 20 MiB; zero is refused.
+	MaxBody int64 `yaml:"max_body,size"`
+	// MaxInFlight bounds the calls inside the gateway, waiting ones included.
+	// Default 4096. Zero: no bound.
+	MaxInFlight int `yaml:"max_in_flight"`
+	// DrainTimeout is how long open calls may take to end after SIGTERM. Default
+	// 30 s. Zero: they are cut at once.
+	DrainTimeout time.Duration `yaml:"drain_timeout"`
+	// WriteTimeout bounds how long a client may take to accept one chunk of an
+	// answer. Default 30 s; zero is refused.
+	WriteTimeout time.Duration `yaml:"write_timeout"`
+	// TrustedProxies are the networks whose X-Forwarded-For counts. Default none.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	PerIP          PerIP          `yaml:"per_ip"`
+}
+
+// PerIP bounds what one client address may do, before any key is looked at.
+type PerIP struct {
+	// RPM is requests per minute. Default and zero: no bound.
+	RPM int64 `yaml:"rpm,count"`
+	// Concurrency is calls in flight. Default and zero: no bound.
+	Concurrency int64 `yaml:"concurrency,count"`
+}
+
+// Logging is how the gateway writes its log.
+type Logging struct {
+	// Format is json or text. Default json.
+	Format string `yaml:"format"`
+	// Level is debug, info, warn or error. Default info.
+	Level string `yaml:"level"`
+}
+
+// Tokens is how prompts are counted.
+type Tokens struct {
+	// Counter is fast, the gateway's own counter, or tiktoken, the reference
+	// implementation. Both count the same; tiktoken is slower. Default fast.
+	Counter string `yaml:"counter"`
+}
+
+// Shedding is whom to refuse early when there is more work than room.
+type Shedding struct {
+	Thresholds Thresholds `yaml:"thresholds"`
+	// MaxQueue bounds the calls that wait for upstream room. Default 1000. Zero:
+	// nobody waits.
+	MaxQueue int `yaml:"max_queue"`
+	// WhenFull is what happens to a call that finds the queue full: reject it, or
+	// drop_oldest, drop_newest, drop_random among those of its class and below.
+	// Default reject.
+	WhenFull string `yaml:"when_full"`
+}
+
+// Thresholds are the utilisations from 0 to 1 above which a class is shed. They
+// do not fall from low to critical.
+type Thresholds struct {
+	Low      float64 `yaml:"low,ratio"`      // default 0.90
+	Normal   float64 `yaml:"normal,ratio"`   // default 0.95
+	High     float64 `yaml:"high,ratio"`     // default 0.98
+	Critical float64 `yaml:"critical,ratio"` // default 1.00: never
+}
+
+// Adaptive is how the effective rate of an upstream limit follows refusals that
+// the arithmetic does not explain. The preset fills every number not given.
+type Adaptive struct {
+	// Preset is conservative, balanced or aggressive. Default balanced.
+	Preset string `yaml:"preset"`
+	// Trigger is the number of unexplained 429s within Within that cause a cut.
+	Trigger int `yaml:"trigger"`
+	// Within is the time over which Trigger counts.
+	Within time.Duration `yaml:"within"`
+	// Factor multiplies the effective rate at a cut, 0 to 1.
+	Factor float64 `yaml:"factor,ratio"`
+	// Floor is the share of the configured limit below which no cut goes, 0 to 1.
+	Floor float64 `yaml:"floor,ratio"`
+	// Hold is how long a cut rate stays before it is restored.
+	Hold time.Duration `yaml:"hold"`
+	// Step is the share of the configured limit restored per StepEvery, 0 to 1.
+	Step float64 `yaml:"step,ratio"`
+	// StepEvery is the time between two steps.
+	StepEvery time.Duration `yaml:"step_every"`
+}
+
+// Store is where keys, usage and the record of requests are kept.
+type Store struct {
+	// Driver is sqlite. Default sqlite.
+	Driver string `yaml:"driver"`
+	// DSN is the database file's path. Default ./sluice.db.
+	DSN Secret `yaml:"dsn"`
+}
+
+// Budgets is where the live levels of the limits are kept.
+type Budgets struct {
+	// Driver is memory. Default memory.
+	Driver string `yaml:"driver"`
+	// URL is the address of a networked driver; empty for memory.
+	URL Secret `yaml:"url"`
+}

@@ -1,0 +1,260 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// maxDepth bounds how deep values nest; the schema needs seven levels.
+const maxDepth = 64
+
+type nodeKind uint8
+
+const (
+	nullNode nodeKind = iota
+	scalarNode
+	mapNode
+	listNode
+)
+
+// String is the kind as a problem names it.
+func (k nodeKind) String() string {
+	return [...]string{"nothing", "a single value", "a mapping", "a list"}[k]
+}
+
+// node is a YAML value reduced to what the decoder needs. Aliases share nodes, so
+// a node is not changed once it is built.
+type node struct {
+	kind   nodeKind
+	at     mark
+	text   string // of a scalar, references not yet replaced
+	fields []field
+	items  []*node
+}
+
+// field is one entry of a mapping, in the order of the file.
+type field struct {
+	name  string
+	at    mark
+	value *node
+}
+
+// builder turns syntax into nodes and collects what the schema never allows.
+type builder struct {
+	problems Problems
+	anchors  map[string]*node
+}
+
+// readNodes parses YAML. A nil node without problems is an empty file.
+func readNodes(data []byte) (root *node, problems Problems) {
+	defer func() {
+		if r := recover(); r != nil {
+			root, problems = nil, Problems{{Message: "this is not valid YAML"}}
+		}
+	}()
+	tokens := lexer.Tokenize(string(data))
+	if at, deep := tooDeep(tokens); deep {
+		return nil, Problems{{Line: at.line, Column: at.column, Message: "values nest too deep here"}}
+	}
+	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		return nil, Problems{syntaxProblem(err)}
+	}
+	b := &builder{anchors: map[string]*node{}}
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if root != nil {
+			b.problem(place(doc.Body.GetToken()), "there is more than one YAML document; a configuration is one")
+			break
+		}
+		root = b.build(doc.Body, 0)
+	}
+	return root, b.problems
+}
+
+// tooDeep finds nesting that would exhaust the parser's stack before it is parsed.
+func tooDeep(tokens token.Tokens) (mark, bool) {
+	flow, run := 0, 0
+	for _, t := range tokens {
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType:
+			if t.Position.Column > 4*maxDepth {
+				return place(t), true
+			}
+		case token.TagType, token.AnchorType:
+			run++
+			if run > maxDepth {
+				return place(t), true
+			}
+			continue
+		}
+		run = 0
+		if flow > maxDepth {
+			return place(t), true
+		}
+	}
+	return mark{}, false
+}
+
+// syntaxProblem is a parser's error without the excerpt of the file that it
+// carries, which may hold a secret.
+func syntaxProblem(err error) Problem {
+	var ye yaml.Error
+	if !errors.As(err, &ye) {
+		return Problem{Message: "this is not valid YAML"}
+	}
+	at := place(ye.GetToken())
+	message, _, _ := strings.Cut(ye.GetMessage(), "\n")
+	return Problem{Line: at.line, Column: at.column, Message: "this is not valid YAML: " + message}
+}
+
+func place(t *token.Token) mark {
+	if t == nil || t.Position == nil {
+		return mark{}
+	}
+	return mark{t.Position.Line, t.Position.Column}
+}
+
+func (b *builder) problem(at mark, format string, args ...any) {
+	b.problems = append(b.problems, Problem{Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
+}
+
+// build never answers nil; what it cannot read becomes a null and a problem.
+func (b *builder) build(n ast.Node, depth int) *node {
+	if n == nil {
+		return &node{}
+	}
+	at := place(n.GetToken())
+	if depth > maxDepth {
+		b.problem(at, "values nest too deep here")
+		return &node{at: at}
+	}
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return &node{at: at}
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			at = place(n.Values[0].Key.GetToken())
+		}
+		return b.mapping(at, n.Values, depth)
+	case *ast.MappingValueNode:
+		return b.mapping(place(n.Key.GetToken()), []*ast.MappingValueNode{n}, depth)
+	case *ast.SequenceNode:
+		list := &node{kind: listNode, at: at}
+		for _, v := range n.Values {
+			list.items = append(list.items, b.build(v, depth+1))
+		}
+		return list
+	case *ast.LiteralNode:
+		return &node{kind: scalarNode, at: at, text: n.Value.Value}
+	case *ast.AnchorNode:
+		v := b.build(n.Value, depth+1)
+		b.anchors[anchorName(n.Name)] = v
+		return v
+	case *ast.AliasNode:
+		if v, ok := b.anchors[anchorName(n.Value)]; ok {
+			return v
+		}
+		b.problem(at, "there is no anchor of this name before this alias")
+		return &node{at: at}
+	case *ast.TagNode:
+		if strings.HasPrefix(n.Start.Value, "!!") {
+			return b.build(n.Value, depth+1)
+		}
+		b.problem(at, "tags have no meaning in a configuration")
+		return &node{at: at}
+	case ast.ScalarNode:
+		return &node{kind: scalarNode, at: at, text: n.GetToken().Value}
+	}
+	b.problem(at, "this is not a value")
+	return &node{at: at}
+}
+
+func anchorName(n ast.Node) string {
+	if n == nil || n.GetToken() == nil {
+		return ""
+	}
+	return n.GetToken().Value
+}
+
+// mapping reads the entries of a mapping; a merge key adds those of its value that
+// the mapping itself does not have.
+func (b *builder) mapping(at mark, values []*ast.MappingValueNode, depth int) *node {
+	m := &node{kind: mapNode, at: at}
+	seen := map[string]mark{}
+	var merged []*node
+	for _, v := range values {
+		name, keyAt, ok := b.key(v.Key)
+		if !ok {
+			continue
+		}
+		value := b.build(v.Value, depth+1)
+		if name == "<<" {
+			merged = append(merged, value)
+			continue
+		}
+		if first, dup := seen[name]; dup {
+			b.problem(keyAt, "%s is given twice; the first is in line %d", quote(name), first.line)
+			continue
+		}
+		seen[name] = keyAt
+		m.fields = append(m.fields, field{name, keyAt, value})
+	}
+	for _, v := range merged {
+		b.merge(m, v, seen)
+	}
+	return m
+}
+
+func (b *builder) merge(m, from *node, seen map[string]mark) {
+	switch from.kind {
+	case mapNode:
+		for _, f := range from.fields {
+			if _, has := seen[f.name]; !has {
+				seen[f.name] = f.at
+				m.fields = append(m.fields, f)
+			}
+		}
+	case listNode:
+		for _, v := range from.items {
+			if v.kind == mapNode {
+				b.merge(m, v, seen)
+			}
+		}
+	default:
+		b.problem(from.at, "<< merges a mapping or a list of mappings")
+	}
+}
+
+// key reads a mapping's key.
+func (b *builder) key(k ast.MapKeyNode) (string, mark, bool) {
+	var n ast.Node = k
+	if mk, ok := n.(*ast.MappingKeyNode); ok {
+		n = mk.Value
+	}
+	switch n := n.(type) {
+	case nil, *ast.NullNode, *ast.MappingNode, *ast.MappingValueNode, *ast.SequenceNode, *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+		at := place(k.GetToken())
+		b.problem(at, "a name is expected here")
+		return "", at, false
+	case *ast.MergeKeyNode:
+		return "<<", place(n.GetToken()), true
+	case *ast.LiteralNode:
+		return n.Value.Value, place(n.GetToken()), true
+	default:
+		return n.GetToken().Value, place(n.GetToken()), true
+	}
+}

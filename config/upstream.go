@@ -1,0 +1,152 @@
+package config
+
+import "time"
+
+// Provider is an upstream API.
+type Provider struct {
+	// Name is the provider's own name in this configuration.
+	Name string `yaml:"-"`
+	// Dialect is the API it speaks: openai or simulated. Default openai.
+	Dialect string `yaml:"dialect"`
+	// Preset names how it charges, reports and refuses. Default: by the dialect and
+	// the host of BaseURL; without a BaseURL by the provider's name; else openai.
+	Preset string `yaml:"preset"`
+	// BaseURL is where the API begins, without a trailing slash. Default: the
+	// preset's, if it was named; empty for a simulated provider inside the process.
+	BaseURL  string   `yaml:"base_url"`
+	Timeouts Timeouts `yaml:"timeouts"`
+	// Accounts are its quota scopes. At least one.
+	Accounts []Account `yaml:"accounts"`
+	// Charging overrides how the preset says that the upstream counts tokens:
+	// reserve_sum, reserve_max, expected, input_only or slot_only. Default empty.
+	Charging string `yaml:"charging"`
+	// Window overrides the shape of the upstream's windows: continuous, fixed,
+	// sliding or slices. Default empty: the preset's.
+	Window string `yaml:"window"`
+	// Straddle is the longest time by which a call may reach the upstream after it
+	// was counted here; a call that close to a boundary counts in both windows.
+	// Default 500 ms. Zero: boundaries are exact. Continuous windows ignore it.
+	Straddle time.Duration `yaml:"straddle"`
+	// TimeZone is where the provider's day begins, for rpd and tpd. Default: the
+	// configuration's time_zone.
+	TimeZone *time.Location `yaml:"time_zone"`
+	// Simulated is how a provider with dialect simulated behaves.
+	Simulated Simulated `yaml:"simulated"`
+}
+
+// Account finds an account by name, nil if there is none.
+func (p *Provider) Account(name string) *Account {
+	for i := range p.Accounts {
+		if p.Accounts[i].Name == name {
+			return &p.Accounts[i]
+		}
+	}
+	return nil
+}
+
+// Timeouts bound one attempt at an upstream.
+type Timeouts struct {
+	// Connect bounds connecting, TLS included. Default 5 s; zero is refused.
+	Connect time.Duration `yaml:"connect"`
+	// FirstByte bounds the wait for the first byte of data. Default 60 s; zero is
+	// refused.
+	FirstByte time.Duration `yaml:"first_byte"`
+	// Idle bounds the pause between two chunks of a stream. Default 30 s; zero is
+	// refused.
+	Idle time.Duration `yaml:"idle"`
+	// Total bounds the whole attempt. Default 10 min; zero is refused.
+	Total time.Duration `yaml:"total"`
+}
+
+// Account is one quota scope at a provider: an organisation, a project, a region.
+// Limits belong to it and keys live in it.
+type Account struct {
+	// Name is unique within its provider.
+	Name string `yaml:"name"`
+	// Keys are the credentials of the account. At least one, except at a simulated
+	// provider.
+	Keys []UpstreamKey `yaml:"keys"`
+	// Limits are the provider's limits by model; the first entry that matches a
+	// model is its own. No entries: nothing is known, and nothing is limited before
+	// the provider says so.
+	Limits []AccountLimits `yaml:"limits"`
+}
+
+// LimitsFor is the entry of the account that applies to an upstream model and its
+// index, nil and -1 if there is none.
+func (a *Account) LimitsFor(model string) (*AccountLimits, int) {
+	for i := range a.Limits {
+		if MatchAny(a.Limits[i].Models, model) {
+			return &a.Limits[i], i
+		}
+	}
+	return nil, -1
+}
+
+// UpstreamKey is a provider's credential. In the file it is a string or a mapping.
+type UpstreamKey struct {
+	Value Secret `yaml:"value"`
+	// ExpiresAt is when the credential ends. Default zero: never.
+	ExpiresAt time.Time `yaml:"expires_at"`
+}
+
+// AccountLimits are the limits that a provider sets for some models.
+type AccountLimits struct {
+	// Models are upstream model names; * stands for any text. Default ["*"].
+	Models []string `yaml:"models"`
+	// PerModel gives each matching model buckets of its own. Default false: the
+	// models of the entry share its buckets.
+	PerModel bool `yaml:"per_model"`
+	Limits   `yaml:",inline"`
+}
+
+// Simulated is how a simulated provider behaves. Its limits are its accounts'.
+type Simulated struct {
+	// Algorithm is how it counts: bucket, sliding, fixed or slices. Default bucket.
+	Algorithm string `yaml:"algorithm"`
+	// Charging is what it charges a call: reserve_sum, reserve_max, expected,
+	// input_only or slot_only. Default reserve_max.
+	Charging string `yaml:"charging"`
+	// FirstToken is the delay before the first token. Default 200 ms. Zero: none.
+	FirstToken time.Duration `yaml:"first_token"`
+	// TokensPerSecond is the speed of one stream. Default 200. Zero: at once.
+	TokensPerSecond int64 `yaml:"tokens_per_second,count"`
+	// OutputTokens is the length of an answer where max_tokens allows it. Default
+	// 64; zero is refused.
+	OutputTokens int64 `yaml:"output_tokens,count"`
+}
+
+// Route is a public model name.
+type Route struct {
+	// Name is what clients write as the model.
+	Name string `yaml:"-"`
+	// Targets are tried in this order. At least one.
+	Targets []Target `yaml:"targets"`
+	// FallbackOn are the failures after which the next target is tried: rate_limit,
+	// overloaded, timeout, server_error, connection, context_length. Default all;
+	// an empty list: none.
+	FallbackOn []string `yaml:"fallback_on"`
+	// Limits are the capacity shared by everybody on this route. Default none.
+	Limits Limits `yaml:"limits"`
+	// MaxWait is how long a call may queue for upstream room. Default 20 s. Zero:
+	// not at all.
+	MaxWait time.Duration `yaml:"max_wait"`
+	// WaitBeforeFallback is how long a call waits for the first target before it
+	// takes the next. Default zero: not at all.
+	WaitBeforeFallback time.Duration `yaml:"wait_before_fallback"`
+	// MaxAttempts bounds the upstream calls made for one request. Default 6.
+	MaxAttempts int `yaml:"max_attempts"`
+	// Timeout bounds a request from its arrival to its end, waits and attempts
+	// included. Default 10 min; zero is refused.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Target is one upstream model on a route's list. In the file it is
+// provider/model; the model may contain slashes.
+type Target struct {
+	Provider string
+	Model    string
+}
+
+// String is the target as the file writes it.
+func (t Target) String() string { return t.Provider + "/" + t.Model }

@@ -1,0 +1,156 @@
+package admission
+
+import (
+	"time"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/shedding"
+)
+
+// Status is where a call stands in its pool.
+type Status uint8
+
+const (
+	// Idle calls are not in the pool: new, refused, or settled.
+	Idle Status = iota
+	// Refining calls wait for their driver to bring an exact estimate.
+	Refining
+	// Waiting calls stand in the queue.
+	Waiting
+	// Sleeping calls wait for a retry's backoff before they queue again.
+	Sleeping
+	// Asking calls wait for a networked engine's answer about one lane.
+	Asking
+	// Granted calls hold a lane until Settle.
+	Granted
+)
+
+// Call is one request's state in the pool. The driver allocates it, fills the first
+// group of fields before Arrive, and does not touch it while it is in the pool
+// except through events.
+type Call struct {
+	// Owner is the driver's own, not touched here.
+	Owner any
+	Route *Route
+	Class shedding.Class
+	// Estimates holds one estimate per target of the route.
+	Estimates []budget.Estimate
+	// Exact says that the estimates are as good as they get. Without it, a call
+	// that does not fit at once is first sent back with a Refine effect.
+	Exact bool
+	// Deadline is the last moment at which a grant is of use.
+	Deadline budget.Instant
+
+	status   Status
+	fresh    bool // has not been looked at since it arrived or was refined
+	retried  bool
+	arrived  budget.Instant
+	seq      uint64
+	floor    int // first target still allowed
+	excluded []*Lane
+	hold     budget.Hold
+	grant    Grant
+	tokens   int64 // expected tokens while queued, for the backlog
+
+	notBefore  budget.Instant
+	prev, next *Call
+	flow       *flow
+	heapIndex  [2]int // in deadlines, in sleepers; -1 when absent
+}
+
+// Status tells where the call stands.
+func (c *Call) Status() Status { return c.status }
+
+// Arrived is the moment of the call's first arrival.
+func (c *Call) Arrived() budget.Instant { return c.arrived }
+
+// Grant answers the grant that the call holds or held last.
+func (c *Call) Grant() Grant { return c.grant }
+
+// Grant tells a call where to go.
+type Grant struct {
+	Target int // index on the route's list
+	Lane   *Lane
+	Key    *Key
+	Demand budget.Demand
+	At     budget.Instant
+	// Waited says that the call stood in the queue for lack of budget.
+	Waited bool
+	// Rotated says that another lane of this target had no room.
+	Rotated bool
+	// Moved says that an earlier target had no room.
+	Moved bool
+}
+
+// Spared says that sending the call at once to its first choice would have met an
+// empty budget.
+func (g Grant) Spared() bool { return g.Waited || g.Rotated || g.Moved }
+
+// Reason says why the pool refused a call.
+type Reason uint8
+
+const (
+	// NoRoom: no candidate had room before the deadline.
+	NoRoom Reason = iota
+	// TooLarge: the demand is above the whole limit of every candidate.
+	TooLarge
+	// Shed: the backlog is above the class's threshold.
+	Shed
+	// QueueFull: the queue is at its bound and its rule chose this call.
+	QueueFull
+	// NoKeys: no candidate has a usable key.
+	NoKeys
+	// Exhausted: every candidate was tried and failed.
+	Exhausted
+)
+
+// String is the reason's name in logs and metrics.
+func (r Reason) String() string {
+	return [...]string{"no_room", "too_large", "shed", "queue_full", "no_keys", "exhausted"}[min(r, Exhausted)]
+}
+
+// Refusal tells why a call cannot go and when it could.
+type Refusal struct {
+	Reason Reason
+	// At is the earliest moment at which any candidate could take this demand
+	// behind the work already queued; budget.Never when unknown.
+	At budget.Instant
+	// Dimension is what is short on the candidate that would be free first.
+	Dimension budget.Dimension
+}
+
+// EffectKind tells effects apart.
+type EffectKind uint8
+
+const (
+	// EffectGrant: send the call to its Grant.
+	EffectGrant EffectKind = iota
+	// EffectRefuse: answer the call with its Refusal.
+	EffectRefuse
+	// EffectRefine: bring exact estimates and report with Refined.
+	EffectRefine
+)
+
+// Effect is one thing that the driver has to do.
+type Effect struct {
+	Kind    EffectKind
+	Call    *Call
+	Grant   Grant
+	Refusal Refusal
+}
+
+// Verdict is what a failed attempt means for the candidates of its call. It is the
+// pool's side of fallback's verdict.
+type Verdict struct {
+	// ExcludeLane: this call does not go to the failed lane again.
+	ExcludeLane bool
+	// NextTarget: this call skips the failed target for good.
+	NextTarget bool
+	// DisableKey takes the failed key out for everybody, for the reason Why.
+	DisableKey bool
+	Why        string
+	// BlockLane keeps everybody off the lane for this long.
+	BlockLane time.Duration
+	// After is the backoff before the call may be granted again.
+	After time.Duration
+}

@@ -1,0 +1,203 @@
+package admission
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/shedding"
+)
+
+// Options are a pool's settings. The zero value of a field has the meaning told.
+type Options struct {
+	// MaxQueue bounds the calls that wait. Zero: nothing waits.
+	MaxQueue int
+	// Thresholds of shedding per class. Zero: shedding.DefaultThresholds.
+	Thresholds shedding.Thresholds
+	// WhenFull says who goes when the queue is at its bound.
+	WhenFull shedding.WhenFull
+	// TokensPerSecond and CallsPerSecond are what the pool's lanes grant together by
+	// their configured limits; zero: not limited so, or not known. They are the
+	// floor of the measured drain by which the backlog is judged.
+	TokensPerSecond, CallsPerSecond float64
+	// Random answers numbers in [0,1) for drop_random. Nil: the oldest is dropped.
+	Random func() float64
+}
+
+// Pool decides for a set of lanes. Not safe for concurrent use.
+type Pool struct {
+	o     Options
+	lanes []*Lane
+
+	queue     queue
+	deadlines alarm
+	sleepers  alarm
+	fresh     []*Call
+	out       []Effect
+
+	seq, step, grants uint64
+	drain             drain
+}
+
+// New makes a pool over lanes that no other pool has.
+func New(o Options, lanes []*Lane) *Pool {
+	if o.Thresholds == (shedding.Thresholds{}) {
+		o.Thresholds = shedding.DefaultThresholds()
+	}
+	return &Pool{
+		o: o, lanes: lanes,
+		deadlines: alarm{slot: 0, at: func(c *Call) budget.Instant { return c.Deadline }},
+		sleepers:  alarm{slot: 1, at: func(c *Call) budget.Instant { return c.notBefore }},
+	}
+}
+
+// Lanes answers the pool's lanes; the slice is the pool's own.
+func (p *Pool) Lanes() []*Lane { return p.lanes }
+
+// Queued is the number of waiting calls of a class.
+func (p *Pool) Queued(c shedding.Class) int { return p.queue.lines[min(int(c), classes-1)].n }
+
+// Arrive brings a new call. Its effect comes from the next Step, or a later one.
+func (p *Pool) Arrive(now budget.Instant, c *Call) {
+	p.seq++
+	c.seq, c.arrived, c.fresh, c.retried, c.floor = p.seq, now, true, false, 0
+	c.excluded = c.excluded[:0]
+	c.heapIndex = [2]int{-1, -1}
+	p.enter(c)
+}
+
+// Adopt brings a call that waited in another pool, which a reload has replaced. It
+// keeps its arrival; calls must be adopted in the order in which Drain gave them.
+func (p *Pool) Adopt(c *Call, r *Route) {
+	p.seq++
+	c.Route, c.seq, c.floor, c.excluded = r, p.seq, 0, c.excluded[:0]
+	c.fresh, c.retried = true, true
+	p.enter(c)
+}
+
+// Drain takes every call out of the pool that holds no lane, first come first, for
+// Adopt. A call that is Refining or Asking is left to its next event.
+func (p *Pool) Drain() []*Call {
+	calls := slices.Clone(p.deadlines.calls)
+	slices.SortFunc(calls, func(a, b *Call) int { return int(int64(a.seq) - int64(b.seq)) })
+	for _, c := range calls {
+		p.leave(c)
+	}
+	return calls
+}
+
+// Refined brings a call back whose Estimates are exact now.
+func (p *Pool) Refined(_ budget.Instant, c *Call) {
+	if c.status != Refining {
+		return
+	}
+	c.Exact, c.fresh = true, true
+	p.enter(c)
+}
+
+// Retry brings back a call whose attempt failed and was settled.
+func (p *Pool) Retry(now budget.Instant, c *Call, v Verdict) {
+	if c.status != Idle {
+		return
+	}
+	g := c.grant
+	if v.DisableKey && g.Key != nil && g.Key.State == KeyEnabled {
+		g.Key.State, g.Key.Why = KeyDisabled, v.Why
+	}
+	p.Block(now, g.Lane, v.BlockLane)
+	if v.ExcludeLane {
+		c.excluded = append(c.excluded, g.Lane)
+	}
+	if v.NextTarget {
+		c.floor = max(c.floor, g.Target+1)
+	}
+	c.fresh, c.retried = true, true
+	if v.After > 0 {
+		c.notBefore = now.Add(v.After)
+		c.status = Sleeping
+		p.sleepers.set(c)
+		p.deadlines.set(c)
+		return
+	}
+	p.enter(c)
+}
+
+// Block keeps everybody off a lane for a while; a shorter block never shortens one.
+func (p *Pool) Block(now budget.Instant, l *Lane, d time.Duration) {
+	if l != nil && d > 0 {
+		l.blocked = max(l.blocked, now.Add(d))
+	}
+}
+
+// Settle ends the call's hold with what was used; false when it held nothing.
+func (p *Pool) Settle(now budget.Instant, c *Call, actual budget.Demand, o budget.Outcome) bool {
+	if c.status != Granted {
+		return false
+	}
+	c.status = Idle
+	c.grant.Lane.inFlight--
+	return c.hold.Settle(now, actual, o)
+}
+
+// Observe brings the provider's own word about a lane.
+func (p *Pool) Observe(now budget.Instant, l *Lane, o budget.Observation) { l.Budget.Observe(now, o) }
+
+// Acquired brings a networked engine's late answer for a call that is Asking.
+func (p *Pool) Acquired(now budget.Instant, c *Call, a budget.Answer) {
+	if c.status != Asking {
+		if a.State == budget.Granted {
+			c.hold.Cancel(now)
+		}
+		return
+	}
+	if a.State == budget.Granted {
+		p.granted(now, c)
+		return
+	}
+	if a.State == budget.TooLarge {
+		c.excluded = append(c.excluded, c.grant.Lane)
+	} else {
+		p.Block(now, c.grant.Lane, max(a.At.Sub(now), time.Millisecond))
+	}
+	c.status, c.fresh, c.retried = Idle, true, true
+	p.enter(c)
+}
+
+// Cancel takes a call out whose client has gone. A Granted call is not touched: it
+// ends with Settle.
+func (p *Pool) Cancel(_ budget.Instant, c *Call) {
+	if c.status == Granted {
+		return
+	}
+	p.leave(c)
+}
+
+// Forecast answers when any candidate could take the call behind the work already
+// queued, and what is short there.
+func (p *Pool) Forecast(now budget.Instant, c *Call) (budget.Instant, budget.Dimension) {
+	s := p.look(now, c, true)
+	return s.at, s.dimension
+}
+
+// enter puts the call into the queue, to be looked at by the next Step.
+func (p *Pool) enter(c *Call) {
+	p.queue.put(c)
+	if c.heapIndex[0] < 0 {
+		p.deadlines.set(c)
+	}
+	p.fresh = append(p.fresh, c)
+}
+
+// leave takes the call out of wherever it stands.
+func (p *Pool) leave(c *Call) {
+	if c.status == Waiting {
+		p.queue.remove(c)
+	}
+	if c.heapIndex[1] >= 0 {
+		p.sleepers.clear(c)
+	}
+	if c.heapIndex[0] >= 0 {
+		p.deadlines.clear(c)
+	}
+	c.status = Idle
+}

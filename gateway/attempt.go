@@ -1,0 +1,219 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/request"
+	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/telemetry"
+)
+
+// maxErrorBody bounds what is read of an upstream's error.
+const maxErrorBody = 64 << 10
+
+// maxAnswer bounds a whole answer that is not a stream.
+const maxAnswer = 64 << 20
+
+var (
+	errFirstByte = errors.New("no first byte in time")
+	errIdle      = errors.New("no data in time")
+	errSlowRead  = errors.New("the client reads too slowly")
+)
+
+// failedAttempt is an attempt that gave the client nothing, so another may follow.
+type failedAttempt struct {
+	providers.Failure
+	grant admission.Grant
+	sent  bool // the upstream may have seen it
+}
+
+// attempt is one upstream call on one grant. It answers nil once the client has its
+// answer, good or bad; the hold is settled in every case.
+func (x *exchange) attempt(ctx context.Context, g admission.Grant) *failedAttempt {
+	target := &x.route.targets[g.Target]
+	up := target.upstream
+	n := len(x.record.Attempts)
+	x.record.Attempts = append(x.record.Attempts, telemetry.Attempt{
+		Provider: up.name, Account: g.Lane.Account.Name, Model: target.model,
+		Key: up.fingerprint(g.Lane.Account, g.Key),
+	})
+	started := x.g.clock.now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := newWatchdog(cancel, up.timeouts.FirstByte)
+	defer watch.stop()
+
+	a := &try{x: x, grant: g, target: target, up: up, watch: watch}
+	failure := a.do(ctx)
+	note := &x.record.Attempts[n]
+	note.Duration, note.Status = x.g.clock.now().Sub(started), a.status
+	if failure == nil {
+		return nil
+	}
+	note.Kind = failure.Kind.String()
+	a.settleFailure(failure)
+	return failure
+}
+
+// try is the state of one attempt.
+type try struct {
+	x      *exchange
+	grant  admission.Grant
+	target *target
+	up     *upstream
+	watch  *watchdog
+	status int
+	first  time.Duration
+}
+
+func (a *try) fail(f providers.Failure, sent bool) *failedAttempt {
+	return &failedAttempt{Failure: f, grant: a.grant, sent: sent}
+}
+
+func (a *try) do(ctx context.Context) *failedAttempt {
+	x := a.x
+	buf := x.g.buffers.Get().(*[]byte)
+	defer x.g.buffers.Put(buf)
+	edit := request.Edit{Model: a.target.model, IncludeUsage: x.req.Stream && !x.req.IncludeUsage}
+	*buf = x.req.Upstream((*buf)[:0], edit)
+	req, err := a.up.dialect.NewRequest(ctx, providers.Call{
+		Endpoint: x.endpoint, Model: a.target.model, Body: *buf, Stream: x.req.Stream,
+		Key: a.up.secret(a.grant.Lane.Account, a.grant.Key),
+	})
+	if err != nil {
+		return a.fail(providers.Failure{Kind: providers.Malformed, Message: "the upstream request could not be made"}, false)
+	}
+	x.sent = true
+	resp, err := a.up.client.Do(req)
+	if err != nil {
+		return a.fail(a.transportFailure(ctx, err), !dialFailed(err))
+	}
+	defer resp.Body.Close()
+	a.status = resp.StatusCode
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut error body is classified by its status
+		return a.fail(a.up.dialect.Classify(resp.StatusCode, resp.Header, body), true)
+	}
+	if x.req.Stream && !strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
+		return a.stream(ctx, resp)
+	}
+	return a.whole(ctx, resp)
+}
+
+// whole delivers an answer that is not a stream.
+func (a *try) whole(ctx context.Context, resp *http.Response) *failedAttempt {
+	x := a.x
+	body, err := io.ReadAll(io.LimitReader(a.watch.reader(resp.Body, a.up.timeouts.Idle), maxAnswer+1))
+	if err != nil {
+		return a.fail(a.transportFailure(ctx, err), true)
+	}
+	if len(body) > maxAnswer {
+		return a.fail(providers.Failure{Kind: providers.Malformed, Status: a.status, Message: "the answer is too large"}, true)
+	}
+	answer, err := a.up.dialect.Answer(x.endpoint, body)
+	if err != nil || x.req.Stream {
+		f := a.up.dialect.Classify(resp.StatusCode, resp.Header, body)
+		return a.fail(f, true)
+	}
+	if x.endpoint == providers.Embeddings {
+		if answer.Body, err = convertEmbeddings(answer.Body, x.req.EncodingFormat); err != nil {
+			return a.fail(providers.Failure{Kind: providers.Malformed, Status: a.status, Message: "the embeddings are not readable"}, true)
+		}
+	}
+	a.watch.stop()
+	usage := answer.Usage
+	if !usage.Known {
+		usage = a.estimatedUsage(answer.Body)
+	}
+	a.settle(usage)
+	x.begin(a.grant, "application/json")
+	x.record.FirstByte = x.g.clock.now().Sub(x.start)
+	x.record.Outcome, x.record.Status = "ok", http.StatusOK
+	x.w.Header().Set("Content-Length", itoa(len(answer.Body)))
+	x.w.WriteHeader(http.StatusOK)
+	x.deadline()
+	if _, err := x.w.Write(answer.Body); err != nil {
+		x.record.Outcome = "client_gone"
+	}
+	x.record.Bytes = int64(len(answer.Body))
+	return nil
+}
+
+// transportFailure names what went wrong below HTTP.
+func (a *try) transportFailure(ctx context.Context, err error) providers.Failure {
+	cause := context.Cause(ctx)
+	f := providers.Failure{Kind: providers.Connection, Message: "the connection to the upstream failed"}
+	var timeout net.Error
+	switch {
+	case errors.Is(cause, errFirstByte), errors.Is(cause, errIdle), errors.Is(cause, errTotalTimeout):
+		f.Kind, f.Message = providers.Timeout, "the upstream did not answer in time"
+	case cause != nil:
+		f.Kind, f.Message = providers.Cancelled, "the client closed the request"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		f.Kind, f.Message = providers.Timeout, "the upstream did not answer in time"
+	}
+	return f
+}
+
+// dialFailed says that the request surely never reached the upstream.
+func dialFailed(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// settle ends the attempt's hold with what was used and remembers it for the door.
+func (a *try) settle(u providers.Usage) {
+	x := a.x
+	used := budget.Usage{Input: u.Input, Output: u.Output, Cached: u.Cached}
+	x.usage.Input += used.Input
+	x.usage.Output += used.Output
+	x.usage.Cached += used.Cached
+	x.record.Input, x.record.Output, x.record.Cached = x.usage.Input, x.usage.Output, x.usage.Cached
+	x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used)
+	if u.Known {
+		est := x.ticket.Estimates[min(a.grant.Target, len(x.ticket.Estimates)-1)]
+		if x.ticket.Exact {
+			x.g.tokens.Learn(x.route.name, a.target.model, est.Input, u.Input, x.req.MaxOutput*x.req.N, u.Output)
+		} else {
+			x.g.tokens.Learn(x.route.name, a.target.model, 0, 0, x.req.MaxOutput*x.req.N, u.Output)
+		}
+	}
+}
+
+// settleFailure ends the hold of an attempt that gave nothing, and tells the lane
+// what the provider said.
+func (a *try) settleFailure(f *failedAttempt) {
+	x := a.x
+	if !f.sent {
+		x.ticket.settle(budget.Demand{}, budget.Unsent)
+		return
+	}
+	if f.Kind == providers.Cancelled || f.Kind == providers.Timeout {
+		// The upstream has read the prompt and may have charged it.
+		x.usage.Input += x.ticket.Estimates[a.grant.Target].Input
+		used := budget.Usage{Input: x.ticket.Estimates[a.grant.Target].Input}
+		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used)
+		return
+	}
+	x.ticket.settle(budget.Demand{}, budget.Refused)
+	if o, ok := observation(f); ok {
+		observe(a.grant.Lane, o)
+	}
+}
+
+// estimatedUsage stands in where an upstream did not report any.
+func (a *try) estimatedUsage(body []byte) providers.Usage {
+	est := a.x.ticket.Estimates[a.grant.Target]
+	if a.x.endpoint == providers.Embeddings {
+		return providers.Usage{Input: est.Input}
+	}
+	return providers.Usage{Input: est.Input, Output: a.x.g.tokens.CountOutput(a.target.model, body)}
+}

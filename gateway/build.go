@@ -1,0 +1,316 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/fallback"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/shedding"
+)
+
+// build makes a generation from a valid configuration. Buckets and lanes of old that
+// bear the same name live on. Nothing live is changed here: changes are collected in
+// update, so a build that fails leaves no trace.
+func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error) {
+	n := &generation{
+		cfg: cfg, routes: map[string]*route{}, upstreams: map[string]*upstream{},
+		lanes: map[string]*admission.Lane{}, accounts: map[string]*admission.Account{},
+		scopes: map[string]*budget.Scope{}, writeTimeout: cfg.Server.WriteTimeout,
+		made: g.clock.start.Unix(),
+	}
+	if old == nil {
+		old = &generation{}
+	}
+	b := &builder{g: g, new: n, old: old, now: g.clock.now()}
+	for i := range cfg.Providers {
+		if err := b.upstream(&cfg.Providers[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range cfg.Routes {
+		if err := b.route(&cfg.Routes[i]); err != nil {
+			return nil, err
+		}
+	}
+	b.pools()
+	return n, b.clients()
+}
+
+type builder struct {
+	g        *Gateway
+	new, old *generation
+	now      budget.Instant
+}
+
+func (b *builder) upstream(p *config.Provider) error {
+	preset, ok := providers.PresetFor(p.Preset, p.Dialect, p.BaseURL)
+	if !ok {
+		return fmt.Errorf("provider %s: no preset named %q", p.Name, p.Preset)
+	}
+	if p.Charging != "" {
+		preset.Charging = p.Charging
+	}
+	if p.Window != "" {
+		preset.Window = p.Window
+	}
+	u := &upstream{
+		name: p.Name, preset: preset, timeouts: p.Timeouts,
+		secrets: map[string][]string{}, prints: map[string][]string{},
+	}
+	for i := range p.Accounts {
+		a := &p.Accounts[i]
+		keys := a.Keys
+		for _, k := range keys {
+			u.secrets[a.Name] = append(u.secrets[a.Name], k.Value.Reveal())
+			u.prints[a.Name] = append(u.prints[a.Name], fingerprint(k.Value.Reveal()))
+		}
+		if len(keys) == 0 { // a simulated account needs no credential
+			name := p.Name + "-" + a.Name
+			u.secrets[a.Name], u.prints[a.Name] = []string{name}, []string{fingerprint(name)}
+		}
+		b.account(p, a, u)
+	}
+	var err error
+	u.dialect, u.client, err = b.g.connect(p, u)
+	b.new.upstreams[p.Name] = u
+	return err
+}
+
+// fingerprint names a key without telling it.
+func fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:6])
+}
+
+// account takes the old account over where its keys are the same, with their states.
+func (b *builder) account(p *config.Provider, a *config.Account, u *upstream) {
+	id := p.Name + "/" + a.Name
+	account := b.old.accounts[id]
+	if account == nil {
+		account = &admission.Account{Provider: p.Name, Name: a.Name}
+	}
+	prints := u.prints[a.Name]
+	states := map[string]*admission.Key{}
+	if before := b.old.upstreams[p.Name]; before != nil {
+		for i, f := range before.prints[a.Name] {
+			if i < len(account.Keys) {
+				states[f] = account.Keys[i]
+			}
+		}
+	}
+	keys := make([]*admission.Key, len(prints))
+	for i, f := range prints {
+		keys[i] = &admission.Key{Index: i}
+		if k := states[f]; k != nil {
+			keys[i].State, keys[i].Why = k.State, k.Why
+		}
+	}
+	b.new.accounts[id] = account
+	b.new.update = append(b.new.update, func() { account.Keys = keys })
+}
+
+func (b *builder) route(c *config.Route) error {
+	r := &route{name: c.Name, maxWait: c.MaxWait, timeout: c.Timeout}
+	r.admission = &admission.Route{
+		Name: c.Name, WaitBeforeFallback: c.WaitBeforeFallback,
+		SkipFull: slices.Contains(c.FallbackOn, "rate_limit"),
+	}
+	for _, t := range c.Targets {
+		u := b.new.upstreams[t.Provider]
+		r.targets = append(r.targets, target{name: t.String(), model: t.Model, upstream: u})
+		at := admission.Target{Provider: t.Provider, Model: t.Model}
+		p := b.new.cfg.Provider(t.Provider)
+		for i := range p.Accounts {
+			at.Lanes = append(at.Lanes, b.lane(p, &p.Accounts[i], t.Model, u))
+		}
+		r.admission.Targets = append(r.admission.Targets, at)
+	}
+	if len(c.Limits.Entries) > 0 {
+		r.scope = b.scope(budget.ScopeRoute, c.Name, limitsOf(&c.Limits, doorShape(b.new.cfg.TimeZone)))
+	}
+	policy, err := fallbackPolicy(c)
+	r.policy = policy
+	b.new.routes[c.Name] = r
+	return err
+}
+
+// lane finds or makes the lane of an account and a model: the first limit entry that
+// matches, or a lane without limits.
+func (b *builder) lane(p *config.Provider, a *config.Account, model string, u *upstream) *admission.Lane {
+	entry, n := a.LimitsFor(model)
+	group := "*"
+	var limits []budget.Limit
+	if entry != nil {
+		group = strings.Join(entry.Models, ",")
+		if entry.PerModel {
+			group = model
+		}
+		zone := p.TimeZone
+		if zone == nil {
+			zone = b.new.cfg.TimeZone
+		}
+		limits = limitsOf(&entry.Limits, upstreamShape(u.preset, p.Straddle, zone))
+	}
+	id := fmt.Sprintf("%s/%s/%s", p.Name, a.Name, group)
+	if n >= 0 && b.new.lanes[id] != nil && entry.PerModel {
+		return b.new.lanes[id]
+	}
+	if l := b.new.lanes[id]; l != nil {
+		return l
+	}
+	charging := chargingOf(u.preset)
+	scope := b.scope(budget.ScopeUpstream, id, limits)
+	l := b.old.lanes[id]
+	if l == nil {
+		l = &admission.Lane{ID: id, Account: b.new.accounts[p.Name+"/"+a.Name], Budget: admission.InMemory(scope), Charging: charging, Owner: &laneOwner{}}
+	} else {
+		b.new.update = append(b.new.update, func() { l.Charging = charging })
+	}
+	b.new.lanes[id] = l
+	return l
+}
+
+// scope takes the old buckets of that name over with the new limits, or makes new
+// ones.
+func (b *builder) scope(kind budget.ScopeKind, name string, limits []budget.Limit) *budget.Scope {
+	id := kind.String() + " " + name
+	if s := b.new.scopes[id]; s != nil {
+		return s
+	}
+	s := b.old.scopes[id]
+	if s == nil {
+		s = budget.NewScope(kind, name, b.now, limits)
+	} else {
+		b.new.update = append(b.new.update, func() { s.Reconfigure(b.now, limits) })
+	}
+	b.new.scopes[id] = s
+	return s
+}
+
+// pools joins the routes that share an account, directly or through others, and
+// gives each such group a dispatcher of its own.
+func (b *builder) pools() {
+	group := map[*admission.Account]*admission.Account{} // union-find over accounts
+	var find func(a *admission.Account) *admission.Account
+	find = func(a *admission.Account) *admission.Account {
+		if group[a] == nil {
+			group[a] = a
+		}
+		if group[a] != a {
+			group[a] = find(group[a])
+		}
+		return group[a]
+	}
+	for _, r := range b.new.routes {
+		first := r.admission.Targets[0].Lanes[0].Account
+		for _, t := range r.admission.Targets {
+			for _, l := range t.Lanes {
+				group[find(l.Account)] = find(first)
+			}
+		}
+	}
+	lanes := map[*admission.Account][]*admission.Lane{}
+	for _, l := range b.new.lanes {
+		lanes[find(l.Account)] = append(lanes[find(l.Account)], l)
+	}
+	made := map[*admission.Account]*dispatcher{}
+	for root, ls := range lanes {
+		slices.SortFunc(ls, func(a, b *admission.Lane) int { return strings.Compare(a.ID, b.ID) })
+		made[root] = newDispatcher(b.g.clock, admission.New(b.poolOptions(ls), ls))
+		b.new.dispatchers = append(b.new.dispatchers, made[root])
+	}
+	for _, r := range b.new.routes {
+		r.dispatcher = made[find(r.admission.Targets[0].Lanes[0].Account)]
+	}
+}
+
+func (b *builder) poolOptions(lanes []*admission.Lane) admission.Options {
+	s := &b.new.cfg.Shedding
+	o := admission.Options{
+		MaxQueue: s.MaxQueue, Random: b.g.random,
+		Thresholds: shedding.Thresholds{s.Thresholds.Critical, s.Thresholds.High, s.Thresholds.Normal, s.Thresholds.Low},
+	}
+	o.WhenFull, _ = shedding.ParseWhenFull(s.WhenFull) // config has validated it
+	for _, l := range lanes {
+		tokens, calls := b.rates(l)
+		if o.TokensPerSecond >= 0 {
+			o.TokensPerSecond += tokens
+		}
+		o.CallsPerSecond += calls
+	}
+	return o
+}
+
+// rates answers the lowest configured rate per second of tokens and of calls; zero
+// where there is none.
+func (b *builder) rates(l *admission.Lane) (tokens, calls float64) {
+	for _, v := range b.new.scopes[budget.ScopeUpstream.String()+" "+l.ID].View(b.now, nil) {
+		if v.Limit.Window <= 0 {
+			continue
+		}
+		rate := float64(v.Limit.Amount) / v.Limit.Window.Seconds()
+		switch v.Limit.Dimension {
+		case budget.Requests:
+			if calls == 0 || rate < calls {
+				calls = rate
+			}
+		case budget.Tokens:
+			if tokens == 0 || rate < tokens {
+				tokens = rate
+			}
+		}
+	}
+	return tokens, calls
+}
+
+func (b *builder) clients() error {
+	cfg := b.new.cfg
+	keys := make([]auth.Key, 0, len(cfg.ClientKeys))
+	for i := range cfg.ClientKeys {
+		c := &cfg.ClientKeys[i]
+		keys = append(keys, auth.Key{
+			ID: c.Name, Name: c.Name, Owner: c.Owner, Priority: c.Priority, Models: c.Models,
+			ExpiresAt: c.ExpiresAt, Disabled: c.Disabled, Hash: c.SHA256, Ref: i,
+		})
+		b.new.clients = append(b.new.clients, nil)
+	}
+	index, err := auth.NewIndex(keys)
+	if err != nil {
+		return err
+	}
+	b.new.keys = index
+	shape := doorShape(cfg.TimeZone)
+	for i := range cfg.ClientKeys {
+		c := &cfg.ClientKeys[i]
+		class, err := shedding.ParseClass(c.Priority)
+		if err != nil {
+			return err
+		}
+		cl := &client{key: &keys[i], class: class}
+		if len(c.Limits.Entries) > 0 {
+			cl.scopes = append(cl.scopes, b.scope(budget.ScopeClientKey, c.Name, limitsOf(&c.Limits, shape)))
+		}
+		if o := cfg.Owner(c.Owner); o != nil && len(o.Limits.Entries) > 0 {
+			cl.scopes = append(cl.scopes, b.scope(budget.ScopeOwner, o.Name, limitsOf(&o.Limits, shape)))
+		}
+		b.new.clients[i] = cl
+	}
+	return nil
+}
+
+func fallbackPolicy(c *config.Route) (fallback.Policy, error) {
+	p := fallback.Policy{MaxAttempts: c.MaxAttempts, Total: c.Timeout,
+		Backoff: fallback.Backoff{Base: 200 * time.Millisecond, Max: 5 * time.Second}}
+	on, err := fallback.ParseTriggers(c.FallbackOn)
+	p.On = on
+	return p, err
+}

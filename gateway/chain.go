@@ -1,0 +1,187 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/fallback"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/providers"
+)
+
+// chain follows one request through its failed attempts.
+type chain struct {
+	x        *exchange
+	state    fallback.State
+	failures []*failedAttempt
+}
+
+func (x *exchange) newChain() *chain { return &chain{x: x} }
+
+// failed asks fallback what a failure means. The error is what the client is told
+// when the chain ends here.
+func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
+	x := c.x
+	c.failures = append(c.failures, f)
+	if f.Kind == providers.Cancelled {
+		return admission.Verdict{}, x.gone(x.r.Context())
+	}
+	c.state.Attempts++
+	c.state.Elapsed = x.g.clock.now().Sub(x.start)
+	v := x.route.policy.Decide(c.state, fallback.Failure{
+		Cause: causeOf(f.Kind), RetryAfter: f.RetryAfter, Sent: f.sent,
+	}, x.g.random)
+	out := admission.Verdict{
+		DisableKey: v.DisableKey, Why: f.Kind.String(), BlockLane: v.BlockAccountFor, After: v.After,
+	}
+	target := &x.route.targets[f.grant.Target]
+	if v.DisableKey {
+		x.g.log.Warn("upstream key taken out", "provider", target.upstream.name, "account", f.grant.Lane.Account.Name,
+			"key", target.upstream.fingerprint(f.grant.Lane.Account, f.grant.Key), "reason", f.Kind.String(), "message", f.Message)
+		x.g.prober.watch(f.grant.Lane, f.grant.Key)
+	}
+	switch v.Action {
+	case fallback.GiveUp:
+		if v.DisableKey || v.BlockAccountFor > 0 {
+			disable(f.grant, out)
+		}
+		return out, c.exhausted()
+	case fallback.NextTarget:
+		out.NextTarget = true
+	case fallback.Rotate:
+		// An empty budget is no reason never to come back; a sick upstream is.
+		out.ExcludeLane = !f.Kind.RateLimit() && !v.DisableKey
+	}
+	x.record.Decide(v.Reason, target.name, "")
+	return out, nil
+}
+
+// disable applies what a last failure says about its lane and key for other calls.
+func disable(g admission.Grant, v admission.Verdict) {
+	d := lockLane(g.Lane)
+	defer d.mu.Unlock()
+	if v.DisableKey && g.Key.State == admission.KeyEnabled {
+		g.Key.State, g.Key.Why = admission.KeyDisabled, v.Why
+	}
+	d.pool.Block(d.clock.now(), g.Lane, v.BlockLane)
+}
+
+// exhausted is the one clear error after every candidate has failed.
+func (c *chain) exhausted() *apiError {
+	last := c.failures[len(c.failures)-1]
+	e := upstreamError(last.Failure)
+	e.noRetry = true
+	if len(c.failures) == 1 && e.status < 500 && e.status != http.StatusTooManyRequests {
+		return e // the request itself is at fault: the provider's word is the clearest
+	}
+	e.message = c.story()
+	if c.allRateLimits() {
+		at, dim := c.x.ticket.forecast()
+		e = c.x.noRoom(at, dim)
+		e.noRetry = true
+		e.message = c.story() + e.message
+	}
+	return e
+}
+
+func (c *chain) allRateLimits() bool {
+	for _, f := range c.failures {
+		if !f.Kind.RateLimit() {
+			return false
+		}
+	}
+	return len(c.failures) > 0
+}
+
+// story tells every attempt's cause, without anything of the upstreams' secrets.
+func (c *chain) story() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "All upstream attempts failed (%d):", len(c.failures))
+	for i, f := range c.failures {
+		if i == 8 {
+			fmt.Fprintf(&b, " and %d more.", len(c.failures)-i)
+			break
+		}
+		fmt.Fprintf(&b, " %s: %s", c.x.route.targets[f.grant.Target].name, f.Kind)
+		if f.Status > 0 {
+			fmt.Fprintf(&b, " (HTTP %d)", f.Status)
+		}
+		b.WriteByte(';')
+	}
+	return strings.TrimSuffix(b.String(), ";") + ". "
+}
+
+// refused answers for a call that its pool turned away.
+func (x *exchange) refused(r admission.Refusal, c *chain) *apiError {
+	x.record.LimitedBy = "upstream"
+	now := x.g.clock.now()
+	switch r.Reason {
+	case admission.TooLarge:
+		return &apiError{status: http.StatusBadRequest, kind: "invalid_request_error", code: "tokens_exceed_limit", noRetry: true,
+			limitedBy: "upstream", outcome: "too_large",
+			message: fmt.Sprintf("This request needs about %d tokens, more than the whole limit of every upstream that could serve it.",
+				x.record.EstimatedInput+x.record.EstimatedOutput)}
+	case admission.Shed, admission.QueueFull:
+		e := &apiError{status: http.StatusServiceUnavailable, kind: "overloaded", code: r.Reason.String(), limitedBy: "upstream",
+			outcome: "shed", retryAfter: waitUntil(now, r.At)}
+		e.message = "The gateway is overloaded and serves more important requests first. Please try again in " + human(e.retryAfter) + "."
+		x.record.ShedReason = r.Reason.String()
+		return e
+	case admission.NoRoom:
+		if len(c.failures) > 0 && !c.allRateLimits() {
+			return c.exhausted()
+		}
+		return x.noRoom(r.At, r.Dimension)
+	case admission.NoKeys, admission.Exhausted:
+		if len(c.failures) > 0 {
+			return c.exhausted()
+		}
+	}
+	return &apiError{status: http.StatusServiceUnavailable, kind: "server_error", code: "no_upstream_available", noRetry: true,
+		outcome: "upstream_failed", message: "No upstream key is usable for this model at present; the operator has been told in the log."}
+}
+
+// noRoom is the 429 after waiting in vain for upstream budget.
+func (x *exchange) noRoom(at budget.Instant, dim budget.Dimension) *apiError {
+	e := &apiError{status: http.StatusTooManyRequests, kind: limitType(dim), code: "rate_limit_exceeded", limitedBy: "upstream",
+		outcome: "no_room", retryAfter: waitUntil(x.g.clock.now(), at)}
+	e.message = fmt.Sprintf("No upstream has room for this request (%s) within the time it may wait. Please try again in %s.", dim, human(e.retryAfter))
+	return e
+}
+
+// waitUntil is a wait to tell: one second when nobody can know.
+func waitUntil(now, at budget.Instant) time.Duration {
+	if at == budget.Never {
+		return time.Second
+	}
+	return max(at.Sub(now), time.Millisecond)
+}
+
+// upstreamError is what a client is told of one upstream failure.
+func upstreamError(f providers.Failure) *apiError {
+	e := &apiError{status: http.StatusBadGateway, kind: "server_error", code: "upstream_error",
+		outcome: "upstream_failed", message: "The upstream failed: " + f.Kind.String() + "."}
+	switch f.Kind {
+	case providers.Timeout:
+		e.status, e.code = http.StatusGatewayTimeout, "upstream_timeout"
+	case providers.BadRequest, providers.ContextLength, providers.ContentFilter, providers.TooLarge, providers.NotFound:
+		e.status, e.kind, e.code, e.message = http.StatusBadRequest, "invalid_request_error", f.Code, f.Message
+		if f.Status == http.StatusUnprocessableEntity || f.Status == http.StatusRequestEntityTooLarge || f.Status == http.StatusNotFound {
+			e.status = f.Status
+		}
+		if f.Kind == providers.ContextLength {
+			e.code = "context_length_exceeded"
+		}
+		if e.message == "" {
+			e.message = "The upstream refused the request: " + f.Kind.String() + "."
+		}
+		e.outcome = "upstream_rejected"
+	case providers.RateRequests, providers.RateTokens, providers.RateUnknown, providers.BurstRamp, providers.Daily:
+		e.status, e.kind, e.code = http.StatusTooManyRequests, "requests", "rate_limit_exceeded"
+		e.retryAfter = f.RetryAfter
+	}
+	return e
+}

@@ -1,0 +1,227 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+)
+
+// dispatcher drives one admission pool with real time: one short lock, one timer.
+// It is the only place where the pool meets goroutines.
+type dispatcher struct {
+	clock clock
+
+	mu      sync.Mutex
+	pool    *admission.Pool
+	timer   *time.Timer
+	effects []admission.Effect
+}
+
+// ticket is one request's place with a dispatcher.
+type ticket struct {
+	admission.Call
+	answer chan admission.Effect // buffered: a step never waits for a request
+	at     atomic.Pointer[dispatcher]
+}
+
+// laneOwner finds the dispatcher that a lane belongs to since the last reload.
+type laneOwner struct{ atomic.Pointer[dispatcher] }
+
+func newDispatcher(c clock, p *admission.Pool) *dispatcher {
+	return &dispatcher{clock: c, pool: p}
+}
+
+func newTicket() *ticket {
+	t := &ticket{answer: make(chan admission.Effect, 1)}
+	t.Owner = t
+	return t
+}
+
+// arrive brings a new call.
+func (d *dispatcher) arrive(t *ticket) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t.at.Store(d)
+	now := d.clock.now()
+	d.pool.Arrive(now, &t.Call)
+	d.step(now)
+}
+
+// refined brings a call back with exact estimates.
+func (t *ticket) refined() {
+	d := t.lock()
+	defer d.mu.Unlock()
+	now := d.clock.now()
+	d.pool.Refined(now, &t.Call)
+	d.step(now)
+}
+
+// retry brings a call back whose attempt failed.
+func (t *ticket) retry(v admission.Verdict) {
+	d := t.lock()
+	defer d.mu.Unlock()
+	now := d.clock.now()
+	d.pool.Retry(now, &t.Call, v)
+	d.step(now)
+}
+
+// settle ends the hold of an attempt.
+func (t *ticket) settle(actual budget.Demand, o budget.Outcome) bool {
+	d := lockLane(t.Grant().Lane)
+	defer d.mu.Unlock()
+	now := d.clock.now()
+	ok := d.pool.Settle(now, &t.Call, actual, o)
+	d.step(now)
+	return ok
+}
+
+// forecast answers when any candidate could take the call.
+func (t *ticket) forecast() (budget.Instant, budget.Dimension) {
+	d := t.lock()
+	defer d.mu.Unlock()
+	return d.pool.Forecast(d.clock.now(), &t.Call)
+}
+
+// wait blocks until the call is granted, refused or to be refined, or its client has
+// gone; then it leaves nothing behind.
+func (t *ticket) wait(ctx context.Context) (admission.Effect, error) {
+	select {
+	case e := <-t.answer:
+		return e, nil
+	default:
+	}
+	select {
+	case e := <-t.answer:
+		return e, nil
+	case <-ctx.Done():
+	}
+	t.leave()
+	return admission.Effect{}, ctx.Err()
+}
+
+// leave takes the call out of its pool, gives back a grant that came too late, and
+// forgets an answer nobody will read.
+func (t *ticket) leave() {
+	d := t.lock()
+	now := d.clock.now()
+	d.pool.Cancel(now, &t.Call)
+	granted := t.Status() == admission.Granted
+	d.mu.Unlock()
+	if granted {
+		t.settle(budget.Demand{}, budget.Unsent)
+	}
+	select {
+	case <-t.answer:
+	default:
+	}
+}
+
+// lock locks the dispatcher that the call is with now: a reload may move it.
+func (t *ticket) lock() *dispatcher {
+	for {
+		d := t.at.Load()
+		d.mu.Lock()
+		if t.at.Load() == d {
+			return d
+		}
+		d.mu.Unlock()
+	}
+}
+
+// lockLane locks the dispatcher that a lane belongs to now.
+func lockLane(l *admission.Lane) *dispatcher {
+	owner := l.Owner.(*laneOwner)
+	for {
+		d := owner.Load()
+		d.mu.Lock()
+		if owner.Load() == d {
+			return d
+		}
+		d.mu.Unlock()
+	}
+}
+
+// observe brings an upstream's own word about a lane.
+func observe(l *admission.Lane, observations ...budget.Observation) {
+	if len(observations) == 0 {
+		return
+	}
+	d := lockLane(l)
+	defer d.mu.Unlock()
+	now := d.clock.now()
+	for _, o := range observations {
+		d.pool.Observe(now, l, o)
+	}
+	d.step(now)
+}
+
+// poke lets the pool look again, after something outside it has changed.
+func (d *dispatcher) poke() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.step(d.clock.now())
+}
+
+// step carries out what the pool decided and sets the timer; the lock is held.
+func (d *dispatcher) step(now budget.Instant) {
+	effects, next := d.pool.Step(now, d.effects[:0])
+	for i := range effects {
+		effects[i].Call.Owner.(*ticket).answer <- effects[i]
+		effects[i] = admission.Effect{}
+	}
+	d.effects = effects
+	if next == budget.Never {
+		return
+	}
+	wait := max(next.Sub(now), 50*time.Microsecond)
+	if d.timer == nil {
+		d.timer = time.AfterFunc(wait, d.poke)
+	} else {
+		d.timer.Reset(wait)
+	}
+}
+
+// handOver moves everything that waits in old dispatchers to those that the new
+// routes belong to, and the lanes with them. place answers the new home of a route;
+// calls whose route is gone are refused. Both sides' locks are held throughout, so
+// no call sees a pool between two generations; update changes what lanes say
+// meanwhile.
+func handOver(old, fresh []*dispatcher, update func(), place func(route string) (*dispatcher, *admission.Route)) {
+	for _, d := range old {
+		d.mu.Lock()
+	}
+	update()
+	for _, d := range fresh {
+		d.mu.Lock()
+		for _, l := range d.pool.Lanes() {
+			l.Owner.(*laneOwner).Store(d)
+		}
+	}
+	for _, d := range old {
+		for _, c := range d.pool.Drain() {
+			t := c.Owner.(*ticket)
+			to, route := place(c.Route.Name)
+			if to == nil {
+				t.answer <- admission.Effect{Kind: admission.EffectRefuse, Call: c,
+					Refusal: admission.Refusal{Reason: admission.NoKeys, At: budget.Never}}
+				continue
+			}
+			t.at.Store(to)
+			to.pool.Adopt(c, route)
+		}
+		if d.timer != nil {
+			d.timer.Stop()
+		}
+	}
+	for _, d := range fresh {
+		d.step(d.clock.now())
+		d.mu.Unlock()
+	}
+	for _, d := range old {
+		d.mu.Unlock()
+	}
+}

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/budget/tokens"
+	"github.com/sluice-gateway/sluice/gateway/request"
+	"github.com/sluice-gateway/sluice/providers"
+)
+
+// credential reads the client key of a request.
+func (g *Gateway) credential(h http.Header) (string, error) {
+	c, err := auth.FromRequest(h)
+	if err != nil {
+		return "", errors.New("You didn't provide a usable API key. Send it as `Authorization: Bearer <key>`.")
+	}
+	return c, nil
+}
+
+// decode reads the body, bounded, and what the gateway needs of it.
+func (x *exchange) decode() *apiError {
+	limit := x.rt.cfg.Server.MaxBody
+	if x.r.ContentLength > limit {
+		return errBodyTooLarge(limit)
+	}
+	body, err := readBody(x.r.Body, x.r.ContentLength, limit)
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			return errBodyTooLarge(limit)
+		}
+		return invalidRequest(http.StatusBadRequest, "invalid_body", "", "The request body could not be read.")
+	}
+	x.req, err = request.Read(formOf(x.endpoint), body)
+	if err == nil {
+		x.record.Model = clip(x.req.Model, 200)
+		return nil
+	}
+	var bad *request.Error
+	if errors.As(err, &bad) {
+		return invalidRequest(http.StatusBadRequest, bad.Code, bad.Param, bad.Message)
+	}
+	return invalidRequest(http.StatusBadRequest, "invalid_json", "", "The request body is not valid JSON.")
+}
+
+// readBody reads at most limit bytes; a declared length saves growing.
+func readBody(r io.Reader, declared, limit int64) ([]byte, error) {
+	r = http.MaxBytesReader(nil, io.NopCloser(r), limit)
+	if declared <= 0 || declared > 1<<20 {
+		return io.ReadAll(r)
+	}
+	body := make([]byte, declared)
+	_, err := io.ReadFull(r, body)
+	return body, err
+}
+
+func formOf(e providers.Endpoint) tokens.Form {
+	switch e {
+	case providers.Embeddings:
+		return tokens.Embedding
+	case providers.Completions:
+		return tokens.Completion
+	default:
+		return tokens.Chat
+	}
+}
+
+// doorScopes are the caller's own budgets that this call needs.
+func (x *exchange) doorScopes() []*budget.Scope {
+	scopes := x.client.scopes
+	if x.route.scope != nil {
+		scopes = append(scopes[:len(scopes):len(scopes)], x.route.scope)
+	}
+	return scopes
+}
+
+// doorDemand is what the caller's own limits count: the prompt and the answer that
+// is expected of it, at most what the caller declared.
+func doorDemand(e budget.Estimate) budget.Demand {
+	out := e.Output
+	if e.MaxOutput > 0 {
+		out = min(out, e.MaxOutput)
+	}
+	return doorActual(budget.Usage{Input: e.Input, Output: out, Cost: e.Cost})
+}
+
+func doorActual(u budget.Usage) budget.Demand {
+	var d budget.Demand
+	d[budget.Requests], d[budget.Concurrency] = 1, 1
+	d[budget.Tokens] = u.Input + u.Output
+	d[budget.InputTokens], d[budget.OutputTokens] = u.Input, u.Output
+	d[budget.Cost] = u.Cost
+	return d
+}
+
+// refusedAtDoor answers for a caller's own limit.
+func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError {
+	kind, name := "the limit", ""
+	if a.Scope != nil {
+		kind, name = a.Scope.Kind().String(), a.Scope.Name()
+	}
+	x.record.LimitedBy = kind
+	e := &apiError{status: http.StatusTooManyRequests, kind: limitType(a.Dimension), code: "rate_limit_exceeded",
+		limitedBy: kind, outcome: "limited"}
+	where := fmt.Sprintf("the %s limit of this %s (%s)", a.Dimension, words(kind), name)
+	switch {
+	case a.Dimension == budget.Cost:
+		e.kind, e.code, e.noRetry = "insufficient_quota", "insufficient_quota", true
+		e.message = "The spend limit of this " + words(kind) + " (" + name + ") is reached."
+	case a.State == budget.Refused:
+		e.status, e.kind, e.code, e.noRetry = http.StatusBadRequest, "invalid_request_error", "tokens_exceed_limit", true
+		e.message = "This request is larger than " + where + " allows at all."
+	case a.At == budget.Never:
+		e.retryAfter = time.Second
+		e.message = "Rate limit reached: " + where + ". Try again when a call in flight has ended."
+	default:
+		e.retryAfter = max(a.At.Sub(now), time.Millisecond)
+		e.message = "Rate limit reached: " + where + ". Please try again in " + human(e.retryAfter) + "."
+	}
+	return e
+}
+
+// limitType is OpenAI's error type for a limit: requests or tokens.
+func limitType(d budget.Dimension) string {
+	switch d {
+	case budget.Tokens, budget.InputTokens, budget.OutputTokens:
+		return "tokens"
+	}
+	return "requests"
+}
+
+func words(kind string) string {
+	if kind == "client_key" {
+		return "API key"
+	}
+	return kind
+}
+
+// human writes a wait as OpenAI does: 20ms, 8.64s, 6m0s.
+func human(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return max(d, time.Millisecond).Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(10 * time.Millisecond).String()
+	default:
+		return d.Round(time.Second).String()
+	}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

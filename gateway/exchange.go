@@ -1,0 +1,270 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/budget/tokens"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/request"
+	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/shedding"
+	"github.com/sluice-gateway/sluice/telemetry"
+)
+
+// exchange is one request's way through the gateway: authenticate, decode, resolve,
+// estimate, admit, attempt, deliver, settle, record. It belongs to one goroutine.
+type exchange struct {
+	g  *Gateway
+	rt *generation
+	w  http.ResponseWriter
+	r  *http.Request
+
+	endpoint providers.Endpoint
+	start    budget.Instant
+	record   telemetry.Record
+
+	client *client
+	req    *request.Request
+	route  *route
+	class  shedding.Class
+
+	door   budget.Hold
+	ticket *ticket
+	usage  budget.Usage // of all attempts so far, for the door
+	sent   bool         // an attempt reached an upstream
+
+	wroteHeader bool
+	limitedBy   string
+}
+
+// serve makes the handler of one endpoint.
+func (g *Gateway) serve(endpoint providers.Endpoint) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		x := &exchange{g: g, rt: g.current.Load(), w: w, r: r, endpoint: endpoint, start: g.clock.now()}
+		x.record.ID = newRequestID()
+		x.record.Start = g.clock.time(x.start)
+		x.record.Endpoint = endpoint.String()
+		defer x.finish()
+		w.Header().Set("X-Request-Id", x.record.ID)
+		if err := x.run(r.Context()); err != nil {
+			x.fail(err)
+		}
+	}
+}
+
+// run takes the request through every station; an error is what the client is told.
+func (x *exchange) run(ctx context.Context) *apiError {
+	if err := x.authenticate(); err != nil {
+		return err
+	}
+	if err := x.decode(); err != nil {
+		return err
+	}
+	if err := x.resolve(); err != nil {
+		return err
+	}
+	x.estimate(false)
+	if err := x.enter(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, x.route.timeout, errTotalTimeout)
+	defer cancel()
+	return x.admit(ctx)
+}
+
+// finish settles what is still held, whatever happened, and hands the record on.
+func (x *exchange) finish() {
+	if p := recover(); p != nil {
+		if p == http.ErrAbortHandler {
+			x.settleAll()
+			panic(p)
+		}
+		x.g.log.Error("panic while serving", "request_id", x.record.ID, "panic", p, "stack", string(debug.Stack()))
+		x.fail(errInternal(nil))
+	}
+	x.settleAll()
+	now := x.g.clock.now()
+	x.record.Duration = now.Sub(x.start)
+	x.g.sink.Record(&x.record)
+}
+
+// settleAll ends the two holds; a second call does nothing.
+func (x *exchange) settleAll() {
+	if x.ticket != nil {
+		x.ticket.leave()
+	}
+	now := x.g.clock.now()
+	if !x.sent {
+		x.door.Cancel(now)
+		return
+	}
+	x.door.Settle(now, doorActual(x.usage), budget.Used)
+}
+
+// fail answers with an error, if the answer has not begun.
+func (x *exchange) fail(e *apiError) {
+	x.record.Outcome, x.record.ErrorCode = e.outcome, e.code
+	if e.cause != nil {
+		x.record.Error = e.cause.Error()
+	}
+	x.record.Status = e.status
+	if x.wroteHeader {
+		return
+	}
+	x.wroteHeader = true
+	x.limitHeaders()
+	x.outcomeHeaders()
+	e.write(x.w, x.g.random)
+}
+
+// authenticate finds out who is calling.
+func (x *exchange) authenticate() *apiError {
+	credential, err := x.g.credential(x.r.Header)
+	if err != nil {
+		return errUnauthorized(err.Error())
+	}
+	key, ok := x.rt.keys.Lookup(credential)
+	if !ok {
+		return errUnauthorized("Incorrect API key provided.")
+	}
+	x.client = x.rt.clients[key.Ref]
+	if !key.ExpiresAt.IsZero() && x.record.Start.After(key.ExpiresAt) {
+		return errUnauthorized("This API key has expired.")
+	}
+	x.record.Key, x.record.Owner = key.Name, key.Owner
+	x.record.ClientID = clip(x.r.Header.Get("X-Client-Request-Id"), 128)
+	return nil
+}
+
+// resolve finds the route, the class and whether this key may call it.
+func (x *exchange) resolve() *apiError {
+	route, ok := x.rt.routes[x.req.Model]
+	if !ok || !x.client.key.Allows(x.req.Model) {
+		return errModelNotFound(x.req.Model)
+	}
+	x.route = route
+	x.record.Route = route.name
+	x.class = x.client.class
+	if asked := x.r.Header.Get("X-Priority"); asked != "" {
+		class, err := shedding.ParseClass(asked)
+		if err != nil {
+			return invalidRequest(http.StatusBadRequest, "invalid_priority", "",
+				"X-Priority must be one of critical, high, normal, low.")
+		}
+		x.class = max(x.class, class) // the key's own is the highest it may ask for
+	}
+	x.record.Priority = x.class.String()
+	return nil
+}
+
+// estimate sets the demand: cheap bounds at first, exact counts when they matter.
+func (x *exchange) estimate(exact bool) {
+	e := x.g.tokens
+	if x.ticket == nil {
+		x.ticket = newTicket()
+		x.ticket.Estimates = make([]budget.Estimate, len(x.route.targets))
+	}
+	for i := range x.route.targets {
+		model := x.route.targets[i].model
+		in := e.Input(x.route.name, model, &x.req.Prompt, exact)
+		out, most := e.Output(x.route.name, model, x.req.MaxOutput, x.req.N)
+		if x.req.Prompt.Form == tokens.Embedding {
+			out, most = 0, 0
+		}
+		x.ticket.Estimates[i] = budget.Estimate{Input: in, Output: out, MaxOutput: most}
+	}
+	x.ticket.Exact = exact
+	first := x.ticket.Estimates[0]
+	x.record.EstimatedInput, x.record.EstimatedOutput = first.Input, first.Output
+}
+
+// enter takes the caller's own budgets: client key, owner, route. They refuse at once.
+func (x *exchange) enter() *apiError {
+	scopes := x.doorScopes()
+	now := x.g.clock.now()
+	a := budget.Reserve(now, &x.door, doorDemand(x.ticket.Estimates[0]), scopes...)
+	if a.State != budget.Granted && !x.ticket.Exact {
+		x.estimate(true)
+		a = budget.Reserve(now, &x.door, doorDemand(x.ticket.Estimates[0]), scopes...)
+	}
+	if a.State == budget.Granted {
+		return nil
+	}
+	return x.refusedAtDoor(now, a)
+}
+
+// admit brings the call to its pool and follows it until it is answered.
+func (x *exchange) admit(ctx context.Context) *apiError {
+	t := x.ticket
+	t.Route, t.Class = x.route.admission, x.class
+	t.Deadline = x.start.Add(x.maxWait())
+	x.route.dispatcher.arrive(t)
+	chain := x.newChain()
+	for {
+		e, err := t.wait(ctx)
+		if err != nil {
+			return x.gone(ctx)
+		}
+		switch e.Kind {
+		case admission.EffectRefine:
+			x.estimate(true)
+			t.refined()
+		case admission.EffectRefuse:
+			return x.refused(e.Refusal, chain)
+		case admission.EffectGrant:
+			x.granted(e.Grant)
+			failure := x.attempt(ctx, e.Grant)
+			if failure == nil {
+				return nil
+			}
+			verdict, giveUp := chain.failed(failure)
+			if giveUp != nil {
+				return giveUp
+			}
+			t.retry(verdict)
+		}
+	}
+}
+
+// granted notes where the call goes, before it is sent.
+func (x *exchange) granted(g admission.Grant) {
+	x.record.QueueWait += g.At.Sub(max(x.ticket.Arrived(), x.queuedSince()))
+	x.record.Spared = x.record.Spared || g.Spared()
+	if g.Moved {
+		x.record.Decide("no_room", x.route.targets[0].name, x.route.targets[g.Target].name)
+	}
+}
+
+// maxWait is how long this call may queue: the route's word, or the client's if it
+// is shorter.
+func (x *exchange) maxWait() time.Duration {
+	wait := x.route.maxWait
+	if s := x.r.Header.Get("X-Max-Wait"); s != "" {
+		if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+			wait = min(wait, d)
+		}
+	}
+	return wait
+}
+
+// gone answers for a request whose context has ended: the client left, or the time
+// for all attempts together is over.
+func (x *exchange) gone(ctx context.Context) *apiError {
+	if errors.Is(context.Cause(ctx), errTotalTimeout) {
+		return &apiError{status: http.StatusGatewayTimeout, kind: "server_error", code: "timeout", noRetry: true,
+			message: "The request did not finish within the route's total time of " + x.route.timeout.String() + ".", outcome: "timeout"}
+	}
+	return &apiError{status: statusClientGone, kind: "server_error", code: "client_closed_request",
+		message: "The client closed the request.", outcome: "client_gone"}
+}
+
+var errTotalTimeout = errors.New("the route's total time is over")
+
+// statusClientGone is what the record says of a request whose client left before
+// any answer (nginx's number; nobody receives it).
+const statusClientGone = 499

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"log/slog"
+	mrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/sluice-gateway/sluice/budget/tokens"
+	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/telemetry"
+)
+
+// Connect makes what a gateway needs to talk to a provider: its dialect and an HTTP
+// client. It is called for every provider of every configuration and must not touch
+// the network.
+type Connect func(p *config.Provider, preset providers.Preset) (providers.Dialect, *http.Client, error)
+
+// Options are what a Gateway is made of.
+type Options struct {
+	Config  *config.Config    // required
+	Connect Connect           // required
+	Tokens  *tokens.Estimator // required
+	// Sink takes every finished request's record. Nil: none.
+	Sink telemetry.Sink
+	// Log takes what is not a request's record. Nil: discarded.
+	Log *slog.Logger
+	// Probe checks whether an upstream key works: nil when it does. Nil: keys are
+	// not probed, and one taken out stays out until the next reload.
+	Probe Probe
+	// ProbeEvery is the pause between probes of a key that was taken out. Zero: 60 s.
+	ProbeEvery time.Duration
+}
+
+// Gateway is the data plane. It is safe for concurrent use.
+type Gateway struct {
+	clock   clock
+	connect Connect
+	tokens  *tokens.Estimator
+	sink    telemetry.Sink
+	log     *slog.Logger
+	prober  *prober
+
+	current  atomic.Pointer[generation]
+	applying sync.Mutex
+	inFlight atomic.Int64
+	draining atomic.Bool
+	buffers  sync.Pool
+}
+
+// New makes a gateway that serves a valid configuration.
+func New(o Options) (*Gateway, error) {
+	if o.Config == nil || o.Connect == nil || o.Tokens == nil {
+		return nil, errors.New("gateway: Options need Config, Connect and Tokens")
+	}
+	g := &Gateway{clock: newClock(), connect: o.Connect, tokens: o.Tokens, sink: o.Sink, log: o.Log}
+	g.buffers.New = func() any { return new([]byte) }
+	if g.sink == nil {
+		g.sink = telemetry.Nop{}
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	g.prober = newProber(g, o.Probe, o.ProbeEvery)
+	return g, g.Apply(o.Config)
+}
+
+// Apply replaces the configuration without dropping a call: everything that can fail
+// is done before anything live is touched. Calls under way end under the generation
+// they began with; waiting ones move to the new one.
+func (g *Gateway) Apply(cfg *config.Config) error {
+	g.applying.Lock()
+	defer g.applying.Unlock()
+	old := g.current.Load()
+	n, err := g.build(cfg, old)
+	if err != nil {
+		return err
+	}
+	var before []*dispatcher
+	if old != nil {
+		before = old.dispatchers
+	}
+	handOver(before, n.dispatchers, func() {
+		for _, change := range n.update {
+			change()
+		}
+		n.update = nil
+		g.current.Store(n)
+	}, n.place)
+	return nil
+}
+
+// Run does the background work (probing keys) until the context ends.
+func (g *Gateway) Run(ctx context.Context) { g.prober.run(ctx) }
+
+// Drain makes readiness fail, so that balancers send new calls elsewhere.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// InFlight is the number of calls inside the gateway now, waiting ones included.
+func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }
+
+// Handler is the API.
+func (g *Gateway) Handler() http.Handler {
+	r := chi.NewRouter()
+	r.Get("/healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") })
+	r.Get("/readyz", g.ready)
+	r.Post("/v1/chat/completions", g.serve(providers.ChatCompletions))
+	r.Post("/v1/completions", g.serve(providers.Completions))
+	r.Post("/v1/embeddings", g.serve(providers.Embeddings))
+	r.Get("/v1/models", g.models)
+	r.Get("/v1/models/*", g.model)
+	r.NotFound(g.notFound)
+	r.MethodNotAllowed(g.methodNotAllowed)
+	return g.bounded(r)
+}
+
+// bounded refuses calls above server.max_in_flight before anything of them is read.
+// Health always answers.
+func (g *Gateway) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := g.inFlight.Add(1)
+		defer g.inFlight.Add(-1)
+		most := g.current.Load().cfg.Server.MaxInFlight
+		if most > 0 && n > int64(most) && r.Method == http.MethodPost {
+			w.Header().Set("X-Request-Id", newRequestID())
+			e := &apiError{status: http.StatusServiceUnavailable, kind: "overloaded", code: "shed", retryAfter: time.Second,
+				message: "The gateway has as many calls in flight as it may. Please try again in 1s."}
+			e.write(w, g.random)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {
+	if g.draining.Load() {
+		plain(w, http.StatusServiceUnavailable, "draining\n")
+		return
+	}
+	plain(w, http.StatusOK, "ready\n")
+}
+
+func (g *Gateway) notFound(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Request-Id", newRequestID())
+	invalidRequest(http.StatusNotFound, "unknown_url", "",
+		"Unknown request URL: "+r.Method+" "+clip(r.URL.Path, 200)+".").write(w, g.random)
+}
+
+func (g *Gateway) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Request-Id", newRequestID())
+	invalidRequest(http.StatusMethodNotAllowed, "method_not_supported", "",
+		"Not allowed to "+clip(r.Method, 20)+" on "+clip(r.URL.Path, 200)+".").write(w, g.random)
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}
+
+// random is a number in [0,1), safe for concurrent use.
+func (g *Gateway) random() float64 { return mrand.Float64() }
+
+// newRequestID is the gateway's own name of a request; no client chooses it.
+func newRequestID() string {
+	var b [15]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return "req_" + base32.HexEncoding.EncodeToString(b[:])
+}
+
+// place answers where a route lives, for calls that a reload moves.
+func (n *generation) place(name string) (*dispatcher, *admission.Route) {
+	r := n.routes[name]
+	if r == nil {
+		return nil, nil
+	}
+	return r.dispatcher, r.admission
+}

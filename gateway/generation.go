@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/fallback"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/shedding"
+)
+
+// generation is everything made from one configuration. It is immutable once it
+// serves; what lives longer (buckets, lanes, key states) is handed from one
+// generation to the next by name.
+type generation struct {
+	cfg          *config.Config
+	keys         *auth.Index
+	clients      []*client
+	routes       map[string]*route
+	upstreams    map[string]*upstream
+	lanes        map[string]*admission.Lane
+	accounts     map[string]*admission.Account
+	owners       map[string]*budget.Scope
+	scopes       map[string]*budget.Scope // door scopes by kind and name
+	dispatchers  []*dispatcher
+	writeTimeout time.Duration
+	update       []func() // changes of live lanes, applied under their locks
+	made         int64    // Unix seconds, for /v1/models
+}
+
+// client is a client key with what hangs on it.
+type client struct {
+	key    *auth.Key
+	class  shedding.Class
+	scopes []*budget.Scope // key, owner; those without limits are left out
+}
+
+// route is a public model name with its targets.
+type route struct {
+	name       string
+	targets    []target
+	scope      *budget.Scope // nil without limits
+	admission  *admission.Route
+	dispatcher *dispatcher
+	policy     fallback.Policy
+	maxWait    time.Duration
+	timeout    time.Duration
+}
+
+// target is one provider and upstream model on a route's list.
+type target struct {
+	name     string // provider/model
+	model    string
+	upstream *upstream
+}
+
+// upstream is one provider as the data plane uses it.
+type upstream struct {
+	name     string
+	preset   providers.Preset
+	dialect  providers.Dialect
+	client   *http.Client
+	timeouts config.Timeouts
+	secrets  map[string][]string // account → keys, in the order of the file
+	prints   map[string][]string // account → fingerprints of the keys
+}
+
+func (u *upstream) secret(a *admission.Account, k *admission.Key) string {
+	return u.secrets[a.Name][k.Index]
+}
+
+func (u *upstream) fingerprint(a *admission.Account, k *admission.Key) string {
+	return u.prints[a.Name][k.Index]
+}

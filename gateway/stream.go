@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sluice-gateway/sluice/providers"
+)
+
+// stream delivers server-sent events as they come. Until the first event nothing has
+// been sent to the client, so a failure may still try elsewhere; after it, a failure
+// ends the stream in an error event and never in [DONE].
+func (a *try) stream(ctx context.Context, resp *http.Response) *failedAttempt {
+	x := a.x
+	s := a.up.dialect.Stream(a.watch.reader(resp.Body, a.up.timeouts.Idle))
+	relay := &relay{try: a, out: http.NewResponseController(x.w)}
+	for {
+		e, err := s.Next()
+		if err == nil && e.Failure != nil {
+			return relay.broken(*e.Failure)
+		}
+		if err != nil {
+			return relay.end(ctx, err)
+		}
+		if err := relay.event(e); err != nil {
+			relay.clientGone()
+			return nil
+		}
+		if e.Done {
+			a.settle(relay.total())
+			return nil
+		}
+	}
+}
+
+// relay is one stream on its way to the client.
+type relay struct {
+	*try
+	out   *http.ResponseController
+	begun bool
+	usage providers.Usage
+	text  []byte // generated text not yet counted
+	count int64  // generated tokens counted
+	frame []byte
+}
+
+// countEvery bounds the generated text that is kept before it is counted.
+const countEvery = 16 << 10
+
+// event passes one event on.
+func (r *relay) event(e providers.Event) error {
+	x := r.x
+	if e.Usage != nil && e.Usage.Known {
+		r.usage = *e.Usage
+	}
+	r.text = append(r.text, e.Text...)
+	if len(r.text) > countEvery {
+		r.countText()
+	}
+	if e.Comment && !r.begun {
+		return nil // a keep-alive says nothing about whether the call will succeed
+	}
+	if e.UsageOnly && !x.req.IncludeUsage {
+		return nil
+	}
+	if !r.begun {
+		r.begin()
+	}
+	switch {
+	case e.Done:
+		return r.write([]byte("data: [DONE]\n\n"))
+	case e.Comment:
+		return r.write([]byte(": keep-alive\n\n"))
+	}
+	r.frame = append(r.frame[:0], "data: "...)
+	r.frame = append(r.frame, e.Data...)
+	return r.write(append(r.frame, "\n\n"...))
+}
+
+func (r *relay) begin() {
+	x := r.x
+	r.begun = true
+	x.begin(r.grant, "text/event-stream")
+	x.w.Header().Set("Cache-Control", "no-cache")
+	x.w.Header().Set("X-Accel-Buffering", "no")
+	x.record.FirstByte = x.g.clock.now().Sub(x.start)
+	x.record.Stream, x.record.Outcome, x.record.Status = true, "ok", http.StatusOK
+	x.w.WriteHeader(http.StatusOK)
+}
+
+// write sends one event at once. A client that does not take it within the write
+// timeout is given up; nothing but the sockets' buffers stands between the upstream
+// and the client, so a slow reader slows the upstream and holds no memory here.
+func (r *relay) write(frame []byte) error {
+	if err := r.out.SetWriteDeadline(time.Now().Add(r.x.rt.writeTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	r.x.record.Bytes += int64(len(frame))
+	if _, err := r.x.w.Write(frame); err != nil {
+		return err
+	}
+	return r.out.Flush()
+}
+
+// end is the end of the upstream's stream without a Done.
+func (r *relay) end(ctx context.Context, err error) *failedAttempt {
+	if errors.Is(err, io.EOF) {
+		err = providers.ErrTruncated
+	}
+	f := r.transportFailure(ctx, err)
+	if errors.Is(err, providers.ErrTruncated) && context.Cause(ctx) == nil {
+		f = providers.Failure{Kind: providers.Connection, Status: r.status, Message: "the upstream's stream was cut"}
+	}
+	return r.broken(f)
+}
+
+// broken ends a stream that failed: unseen before the first event, with an error
+// event after it.
+func (r *relay) broken(f providers.Failure) *failedAttempt {
+	if !r.begun {
+		return r.fail(f, true)
+	}
+	x := r.x
+	if f.Kind == providers.Cancelled {
+		r.clientGone()
+		return nil
+	}
+	r.settle(r.total())
+	e := upstreamError(f)
+	x.record.Outcome, x.record.ErrorCode, x.record.Error = "stream_broken", e.code, f.Message
+	_ = r.write(e.frame()) // the client is told what can be told; it may have gone
+	return nil
+}
+
+// clientGone settles with what was produced until the client left or stopped reading.
+func (r *relay) clientGone() {
+	r.x.record.Outcome = "client_gone"
+	r.settle(r.total())
+}
+
+// total is the upstream's own usage, or else what was counted.
+func (r *relay) total() providers.Usage {
+	if r.usage.Known {
+		return r.usage
+	}
+	r.countText()
+	return providers.Usage{Input: r.x.ticket.Estimates[r.grant.Target].Input, Output: r.count}
+}
+
+func (r *relay) countText() {
+	r.count += r.x.g.tokens.CountOutput(r.target.model, r.text)
+	r.text = r.text[:0]
+}
