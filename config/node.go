@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -14,6 +15,10 @@ import (
 
 // maxDepth bounds how deep values nest; the schema needs seven levels.
 const maxDepth = 64
+
+// maxEntries bounds the entries of one mapping: the parser's time grows with their
+// square.
+const maxEntries = 10_000
 
 type nodeKind uint8
 
@@ -63,6 +68,9 @@ func readNodes(data []byte) (root *node, problems Problems) {
 	if at, deep := tooDeep(tokens); deep {
 		return nil, Problems{{Line: at.line, Column: at.column, Message: "values nest too deep here"}}
 	}
+	if at, wide := tooWide(tokens); wide {
+		return nil, Problems{{Line: at.line, Column: at.column, Message: "a mapping has more than 10000 entries here"}}
+	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		return nil, Problems{syntaxProblem(err)}
@@ -104,6 +112,46 @@ func tooDeep(tokens token.Tokens) (mark, bool) {
 		run = 0
 		if flow > maxDepth {
 			return place(t), true
+		}
+	}
+	return mark{}, false
+}
+
+// tooWide finds mappings that would take the parser very long before it is parsed.
+// Entries of one block mapping begin in one column; those of a flow mapping are
+// counted until its outermost bracket closes.
+func tooWide(tokens token.Tokens) (mark, bool) {
+	const flowColumn = 0
+	entries := map[int]int{}
+	flow := 0
+	for _, t := range tokens {
+		column := flowColumn
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+			continue
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+			if flow <= 0 {
+				flow = 0
+				delete(entries, flowColumn)
+			}
+			continue
+		case token.SequenceEntryType, token.MappingValueType:
+			if flow == 0 {
+				column = t.Position.Column
+				if t.Type == token.MappingValueType && t.Prev != nil {
+					column = t.Prev.Position.Column
+				}
+				maps.DeleteFunc(entries, func(c, _ int) bool { return c > column })
+			}
+		default:
+			continue
+		}
+		if t.Type == token.MappingValueType {
+			if entries[column]++; entries[column] > maxEntries {
+				return place(t), true
+			}
 		}
 	}
 	return mark{}, false

@@ -35,7 +35,7 @@ func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
 		Cause: causeOf(f.Kind), RetryAfter: f.RetryAfter, Sent: f.sent,
 	}, x.g.random)
 	out := admission.Verdict{
-		DisableKey: v.DisableKey, Why: f.Kind.String(), BlockLane: v.BlockAccountFor, After: v.After,
+		Stay: v.Stay, DisableKey: v.DisableKey, Why: f.Kind.String(), BlockLane: v.BlockAccountFor, After: v.After,
 	}
 	target := &x.route.targets[f.grant.Target]
 	if v.DisableKey {

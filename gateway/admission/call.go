@@ -47,6 +47,7 @@ type Call struct {
 	arrived  budget.Instant
 	seq      uint64
 	floor    int // first target still allowed
+	pinned   int // one more than the last target allowed; 0: all are
 	excluded []*Lane
 	hold     budget.Hold
 	grant    Grant
@@ -146,6 +147,8 @@ type Verdict struct {
 	ExcludeLane bool
 	// NextTarget: this call skips the failed target for good.
 	NextTarget bool
+	// Stay keeps this call on the failed target.
+	Stay bool
 	// DisableKey takes the failed key out for everybody, for the reason Why.
 	DisableKey bool
 	Why        string

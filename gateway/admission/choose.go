@@ -41,7 +41,11 @@ func (s *survey) hopeless() bool { return s.lane == nil && s.later == 0 && s.cla
 func (p *Pool) look(now budget.Instant, c *Call, ahead bool) survey {
 	s := survey{at: budget.Never}
 	last := p.lastTarget(now, c)
-	for t := c.floor; t < len(c.Route.Targets) && t <= last; t++ {
+	end := len(c.Route.Targets)
+	if c.pinned > 0 {
+		end = min(end, c.pinned)
+	}
+	for t := c.floor; t < end && t <= last; t++ {
 		before := s.later + s.claimed
 		p.lookTarget(now, c, t, ahead, &s)
 		if s.lane != nil {
@@ -66,7 +70,7 @@ func (p *Pool) lastTarget(now budget.Instant, c *Call) int {
 }
 
 func (p *Pool) lookTarget(now budget.Instant, c *Call, t int, ahead bool, s *survey) {
-	best := -1.0
+	best := 0.0
 	for _, l := range c.Route.Targets[t].Lanes {
 		if slices.Contains(c.excluded, l) {
 			s.excluded++
@@ -91,7 +95,7 @@ func (p *Pool) lookTarget(now budget.Instant, c *Call, t int, ahead bool, s *sur
 			if s.soonest == nil || at < s.at {
 				s.at, s.soonest, s.dimension = at, l, a.Dimension
 			}
-		case a.Headroom > best || a.Headroom == best && l.lastUsed < s.lane.lastUsed:
+		case s.lane == nil || a.Headroom > best || a.Headroom == best && l.lastUsed < s.lane.lastUsed:
 			best, s.lane, s.target, s.demand = a.Headroom, l, t, d
 		}
 	}

@@ -60,7 +60,7 @@ func (p *Pool) Queued(c shedding.Class) int { return p.queue.lines[min(int(c), c
 // Arrive brings a new call. Its effect comes from the next Step, or a later one.
 func (p *Pool) Arrive(now budget.Instant, c *Call) {
 	p.seq++
-	c.seq, c.arrived, c.fresh, c.retried, c.floor = p.seq, now, true, false, 0
+	c.seq, c.arrived, c.fresh, c.retried, c.floor, c.pinned = p.seq, now, true, false, 0, 0
 	c.excluded = c.excluded[:0]
 	c.heapIndex = [2]int{-1, -1}
 	p.enter(c)
@@ -70,7 +70,7 @@ func (p *Pool) Arrive(now budget.Instant, c *Call) {
 // keeps its arrival; calls must be adopted in the order in which Drain gave them.
 func (p *Pool) Adopt(c *Call, r *Route) {
 	p.seq++
-	c.Route, c.seq, c.floor, c.excluded = r, p.seq, 0, c.excluded[:0]
+	c.Route, c.seq, c.floor, c.pinned, c.excluded = r, p.seq, 0, 0, c.excluded[:0]
 	c.fresh, c.retried = true, true
 	p.enter(c)
 }
@@ -107,6 +107,9 @@ func (p *Pool) Retry(now budget.Instant, c *Call, v Verdict) {
 	p.Block(now, g.Lane, v.BlockLane)
 	if v.ExcludeLane {
 		c.excluded = append(c.excluded, g.Lane)
+	}
+	if v.Stay {
+		c.floor, c.pinned = g.Target, g.Target+1
 	}
 	if v.NextTarget {
 		c.floor = max(c.floor, g.Target+1)

@@ -12,7 +12,10 @@ import (
 // can change anything.
 func (p *Pool) Step(now budget.Instant, out []Effect) ([]Effect, budget.Instant) {
 	p.step++
-	p.out = out
+	p.out = append(out, p.out...) // grants that an engine's late answer brought
+	for c := p.deadlines.due(now - 1); c != nil; c = p.deadlines.due(now - 1) {
+		p.refuse(now, c, NoRoom)
+	}
 	for c := p.sleepers.due(now); c != nil; c = p.sleepers.due(now) {
 		p.enter(c)
 	}
