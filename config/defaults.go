@@ -71,7 +71,7 @@ func triggers() []string {
 // decoded, before validation.
 func (c *Config) complete() {
 	for i := range c.Providers {
-		c.Providers[i].complete(c.TimeZone)
+		c.Providers[i].complete()
 	}
 	for i := range c.Routes {
 		c.Routes[i].Limits.resolve(false)
@@ -89,19 +89,17 @@ func (c *Config) complete() {
 	c.Adaptive.complete()
 }
 
-func (p *Provider) complete(zone *time.Location) {
+func (p *Provider) complete() {
 	p.BaseURL = strings.TrimRight(p.BaseURL, "/")
-	if p.TimeZone == nil {
-		p.TimeZone = zone
-	}
 	if p.Preset == "" {
 		p.Preset = presetFor(p.Name, p.Dialect, p.BaseURL)
 	}
-	ps, known := findPreset(p.Preset)
-	if p.Preset == "" {
-		p.Preset = "openai" // whatever speaks its dialect behaves like it until told otherwise
-	} else if p.BaseURL == "" && known {
+	ps := findPreset(p.Preset)
+	if p.BaseURL == "" {
 		p.BaseURL = ps.baseURL
+	}
+	if p.Dialect == "simulated" {
+		p.mirror()
 	}
 	for i := range p.Accounts {
 		a := &p.Accounts[i]
@@ -113,6 +111,20 @@ func (p *Provider) complete(zone *time.Location) {
 		}
 		for j := range a.Limits {
 			a.Limits[j].resolve(true)
+		}
+	}
+}
+
+// mirror makes the gateway count as the simulated provider does, unless told
+// otherwise.
+func (p *Provider) mirror() {
+	if p.Charging == "" {
+		p.Charging = p.Simulated.Charging
+	}
+	if p.Window == "" {
+		p.Window = p.Simulated.Algorithm
+		if p.Window == "bucket" {
+			p.Window = "continuous"
 		}
 	}
 }

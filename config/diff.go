@@ -189,6 +189,9 @@ func plainText(v reflect.Value) (string, bool) {
 		}
 		return x.Format(time.RFC3339), true
 	case *time.Location:
+		if x == nil {
+			return "", true
+		}
 		return x.String(), true
 	case netip.Prefix:
 		return x.String(), true

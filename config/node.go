@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -15,10 +14,6 @@ import (
 
 // maxDepth bounds how deep values nest; the schema needs seven levels.
 const maxDepth = 64
-
-// maxEntries bounds the entries of one mapping: the parser's time grows with their
-// square.
-const maxEntries = 10_000
 
 type nodeKind uint8
 
@@ -87,74 +82,6 @@ func readNodes(data []byte) (root *node, problems Problems) {
 		root = b.build(doc.Body, 0)
 	}
 	return root, b.problems
-}
-
-// tooDeep finds nesting that would exhaust the parser's stack before it is parsed.
-func tooDeep(tokens token.Tokens) (mark, bool) {
-	flow, run := 0, 0
-	for _, t := range tokens {
-		switch t.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType:
-			if t.Position.Column > 4*maxDepth {
-				return place(t), true
-			}
-		case token.TagType, token.AnchorType:
-			run++
-			if run > maxDepth {
-				return place(t), true
-			}
-			continue
-		}
-		run = 0
-		if flow > maxDepth {
-			return place(t), true
-		}
-	}
-	return mark{}, false
-}
-
-// tooWide finds mappings that would take the parser very long before it is parsed.
-// Entries of one block mapping begin in one column; those of a flow mapping are
-// counted until its outermost bracket closes.
-func tooWide(tokens token.Tokens) (mark, bool) {
-	const flowColumn = 0
-	entries := map[int]int{}
-	flow := 0
-	for _, t := range tokens {
-		column := flowColumn
-		switch t.Type {
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-			continue
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-			if flow <= 0 {
-				flow = 0
-				delete(entries, flowColumn)
-			}
-			continue
-		case token.SequenceEntryType, token.MappingValueType:
-			if flow == 0 {
-				column = t.Position.Column
-				if t.Type == token.MappingValueType && t.Prev != nil {
-					column = t.Prev.Position.Column
-				}
-				maps.DeleteFunc(entries, func(c, _ int) bool { return c > column })
-			}
-		default:
-			continue
-		}
-		if t.Type == token.MappingValueType {
-			if entries[column]++; entries[column] > maxEntries {
-				return place(t), true
-			}
-		}
-	}
-	return mark{}, false
 }
 
 // syntaxProblem is a parser's error without the excerpt of the file that it

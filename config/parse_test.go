@@ -63,6 +63,7 @@ func TestFull(t *testing.T) {
 		{"first match", limitIndex(&p.Accounts[0], "qwen3-max"), 0},
 		{"star", limitIndex(&p.Accounts[0], "qwen-plus"), 2},
 		{"name of the only account", cfg.Provider("local").Accounts[0].Name, "default"},
+		{"simulated's window", cfg.Provider("play").Window, "fixed"},
 		{"no key needed", len(cfg.Provider("local").Accounts[0].Keys), 1},
 		{"target", cfg.Route("gpt-oss").Targets[0], Target{"local", "openai/gpt-oss"}},
 		{"fallback_on default", cfg.Route("gpt-oss").FallbackOn, triggers()},
@@ -98,7 +99,7 @@ func TestDefaults(t *testing.T) {
 	if !reflect.DeepEqual(cfg.Server, want.Server) || cfg.Shedding != want.Shedding || cfg.Adaptive != want.Adaptive {
 		t.Errorf("defaults: %+v", cfg)
 	}
-	if p := cfg.Provider("one"); p.Preset != "openai" || p.TimeZone != time.UTC || p.Timeouts.Total != 10*time.Minute {
+	if p := cfg.Provider("one"); p.Preset != "generic" || p.TimeZone != nil || p.Timeouts.Total != 10*time.Minute {
 		t.Errorf("provider: %+v", p)
 	}
 	if len(cfg.Warnings()) != 0 {
@@ -110,10 +111,10 @@ func TestPresetByNameAndHost(t *testing.T) {
 	for _, c := range []struct{ name, fields, preset, url string }{
 		{"deepseek", "", "deepseek", "https://api.deepseek.com/v1"},
 		{"mine", "base_url: https://api.groq.com/openai/v1/,", "groq", "https://api.groq.com/openai/v1"},
-		{"mine", "base_url: https://notgroq.com/v1,", "openai", "https://notgroq.com/v1"},
+		{"mine", "base_url: https://notgroq.com/v1,", "generic", "https://notgroq.com/v1"},
 		{"mine", "base_url: http://127.0.0.1:11434/v1,", "ollama", "http://127.0.0.1:11434/v1"},
 		{"mine", "preset: mistral,", "mistral", "https://api.mistral.ai/v1"},
-		{"openai", "base_url: https://proxy.internal/v1,", "openai", "https://proxy.internal/v1"},
+		{"openai", "base_url: https://proxy.internal/v1,", "generic", "https://proxy.internal/v1"},
 	} {
 		text := fmt.Sprintf("providers: {%s: {%s accounts: [{keys: [sk-0123456789]}]}}\nroutes: {m: {targets: [%s/m]}}\n", c.name, c.fields, c.name)
 		p := mustParse(t, text).Provider(c.name)

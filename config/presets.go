@@ -11,23 +11,27 @@ import (
 type preset struct {
 	name    string
 	baseURL string // where it lives unless the file says otherwise; empty: must be given
-	host    string // its hosts end in this
-	keyless bool   // an account without keys is usual
+	hosts   []string
+	keyless bool // an account without keys is usual
 }
 
 func presets() []preset {
 	return []preset{
-		{name: "openai", baseURL: "https://api.openai.com/v1", host: "openai.com"},
-		{name: "dashscope", baseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", host: "aliyuncs.com"},
-		{name: "deepseek", baseURL: "https://api.deepseek.com/v1", host: "deepseek.com"},
-		{name: "groq", baseURL: "https://api.groq.com/openai/v1", host: "groq.com"},
-		{name: "openrouter", baseURL: "https://openrouter.ai/api/v1", host: "openrouter.ai"},
-		{name: "mistral", baseURL: "https://api.mistral.ai/v1", host: "mistral.ai"},
-		{name: "anthropic", baseURL: "https://api.anthropic.com/v1", host: "anthropic.com"},
-		{name: "gemini", baseURL: "https://generativelanguage.googleapis.com/v1beta/openai", host: "googleapis.com"},
+		{name: "openai", baseURL: "https://api.openai.com/v1", hosts: []string{"openai.com"}},
+		{name: "azure", hosts: []string{"openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"}},
+		{name: "dashscope", baseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", hosts: []string{"aliyuncs.com"}},
+		{name: "deepseek", baseURL: "https://api.deepseek.com/v1", hosts: []string{"deepseek.com"}},
+		{name: "groq", baseURL: "https://api.groq.com/openai/v1", hosts: []string{"groq.com"}},
+		{name: "openrouter", baseURL: "https://openrouter.ai/api/v1", hosts: []string{"openrouter.ai"}},
+		{name: "mistral", baseURL: "https://api.mistral.ai/v1", hosts: []string{"mistral.ai"}},
+		{name: "xai", baseURL: "https://api.x.ai/v1", hosts: []string{"x.ai"}},
+		{name: "together", baseURL: "https://api.together.xyz/v1", hosts: []string{"together.xyz", "together.ai"}},
+		{name: "anthropic", baseURL: "https://api.anthropic.com/v1", hosts: []string{"anthropic.com"}},
+		{name: "gemini", baseURL: "https://generativelanguage.googleapis.com/v1beta/openai", hosts: []string{"googleapis.com"}},
 		{name: "vllm", keyless: true},
 		{name: "ollama", baseURL: "http://127.0.0.1:11434/v1", keyless: true},
 		{name: "simulated", keyless: true},
+		{name: "generic"},
 	}
 }
 
@@ -40,38 +44,37 @@ func PresetNames() []string {
 	return out
 }
 
-func findPreset(name string) (preset, bool) {
-	all := presets()
-	i := slices.IndexFunc(all, func(p preset) bool { return p.name == name })
-	if i < 0 {
-		return preset{}, false
+// findPreset is the preset of a name, the zero value if there is none.
+func findPreset(name string) preset {
+	for _, p := range presets() {
+		if p.name == name {
+			return p
+		}
 	}
-	return all[i], true
+	return preset{}
 }
 
 // presetFor is the preset of a provider that names none: by its host, or by its own
-// name where it has no base_url. Empty: nothing tells.
+// name where it has no base_url.
 func presetFor(name, dialect, baseURL string) string {
 	if dialect == "simulated" {
 		return "simulated"
 	}
-	if baseURL == "" {
-		if _, ok := findPreset(name); ok && name != "simulated" {
-			return name
-		}
-		return ""
-	}
 	u, err := url.Parse(baseURL)
 	if err != nil {
-		return ""
+		return "generic"
 	}
+	host := strings.ToLower(u.Hostname())
 	for _, p := range presets() {
-		if h := u.Hostname(); p.host != "" && (h == p.host || strings.HasSuffix(h, "."+p.host)) {
+		if baseURL == "" && p.name == name && p.baseURL != "" {
+			return name
+		}
+		if slices.ContainsFunc(p.hosts, func(h string) bool { return host == h || strings.HasSuffix(host, "."+h) }) {
 			return p.name
 		}
 	}
 	if u.Port() == "11434" {
 		return "ollama"
 	}
-	return ""
+	return "generic"
 }

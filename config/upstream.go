@@ -9,26 +9,28 @@ type Provider struct {
 	// Dialect is the API it speaks: openai or simulated. Default openai.
 	Dialect string `yaml:"dialect"`
 	// Preset names how it charges, reports and refuses. Default: by the dialect and
-	// the host of BaseURL; without a BaseURL by the provider's name; else openai.
+	// the host of BaseURL; without a BaseURL by the provider's name; else generic.
 	Preset string `yaml:"preset"`
 	// BaseURL is where the API begins, without a trailing slash. Default: the
-	// preset's, if it was named; empty for a simulated provider inside the process.
+	// preset's; empty for a simulated provider inside the process.
 	BaseURL  string   `yaml:"base_url"`
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Accounts are its quota scopes. At least one.
 	Accounts []Account `yaml:"accounts"`
 	// Charging overrides how the preset says that the upstream counts tokens:
-	// reserve_sum, reserve_max, expected, input_only or slot_only. Default empty.
+	// reserve_sum, reserve_max, expected, input_only or slot_only. Default empty: the
+	// preset's, or what a simulated provider itself does.
 	Charging string `yaml:"charging"`
 	// Window overrides the shape of the upstream's windows: continuous, fixed,
-	// sliding or slices. Default empty: the preset's.
+	// sliding or slices. Default empty: the preset's, or what a simulated provider
+	// itself does.
 	Window string `yaml:"window"`
 	// Straddle is the longest time by which a call may reach the upstream after it
 	// was counted here; a call that close to a boundary counts in both windows.
 	// Default 500 ms. Zero: boundaries are exact. Continuous windows ignore it.
 	Straddle time.Duration `yaml:"straddle"`
-	// TimeZone is where the provider's day begins, for rpd and tpd. Default: the
-	// configuration's time_zone.
+	// TimeZone is where the provider's day begins, for rpd, tpd and usd_per_day.
+	// Default nil: the preset's, else the configuration's time_zone.
 	TimeZone *time.Location `yaml:"time_zone"`
 	// Simulated is how a provider with dialect simulated behaves.
 	Simulated Simulated `yaml:"simulated"`

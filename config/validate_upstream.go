@@ -35,10 +35,10 @@ func (v *validator) provider(path string, p *Provider) {
 	v.positive(path+".timeouts.first_byte", p.Timeouts.FirstByte, time.Hour)
 	v.positive(path+".timeouts.idle", p.Timeouts.Idle, time.Hour)
 	v.positive(path+".timeouts.total", p.Timeouts.Total, 24*time.Hour)
-	if p.Charging != "" {
+	if v.given(path + ".charging") {
 		v.word(path+".charging", p.Charging, chargings()...)
 	}
-	if p.Window != "" {
+	if v.given(path + ".window") {
 		v.word(path+".window", p.Window, "continuous", "fixed", "sliding", "slices")
 	}
 	if p.Straddle > 30*time.Second {

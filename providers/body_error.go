@@ -3,6 +3,8 @@ package providers
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -154,26 +156,27 @@ func (e *ErrorBody) walk(v any, depth int) {
 			e.walk(item, depth+1)
 		}
 	case map[string]any:
-		for name, item := range v {
-			e.member(name, item, depth)
+		// Values before containers, so that what stands outside counts first.
+		names := slices.Sorted(maps.Keys(v))
+		for _, name := range names {
+			e.member(name, scalar(v[name]))
+		}
+		for _, name := range names {
+			e.walk(v[name], depth+1)
 		}
 	}
 }
 
-func (e *ErrorBody) member(name string, v any, depth int) {
-	switch v.(type) {
-	case map[string]any, []any:
-		e.walk(v, depth+1)
-		return
-	}
-	s := scalar(v)
+func (e *ErrorBody) member(name, s string) {
 	if s == "" {
 		return
 	}
 	switch name {
 	case "code", "status", "status_code", "raw_status_code":
 		if n, err := strconv.Atoi(s); err == nil && n >= 400 && n < 600 {
-			e.Status = n
+			if e.Status == 0 {
+				e.Status = n
+			}
 			return
 		}
 		e.label(s)

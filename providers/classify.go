@@ -241,22 +241,22 @@ func (e *ErrorBody) claimedStatus() int {
 	if e.Status != 0 {
 		return e.Status
 	}
-	for _, l := range e.Labels {
-		switch {
-		case strings.HasPrefix(l, "throttling"), strings.HasPrefix(l, "ratelimit"), strings.HasPrefix(l, "limit"):
-			return http.StatusTooManyRequests
-		case l == "requests", l == "tokens", l == "resourceexhausted", l == "insufficientquota":
-			return http.StatusTooManyRequests
-		case strings.HasPrefix(l, "overloaded"), l == "unavailable", l == "insufficientsystemresource":
-			return http.StatusServiceUnavailable
-		case l == "authenticationerror", l == "invalidapikey", l == "unauthenticated":
-			return http.StatusUnauthorized
-		case l == "permissionerror", l == "permissiondenied":
-			return http.StatusForbidden
-		case l == "notfounderror", l == "modelnotfound":
-			return http.StatusNotFound
-		case l == "invalidrequesterror", l == "badrequesterror", l == "invalidargument":
-			return http.StatusBadRequest
+	claims := [...]struct {
+		status int
+		labels []string
+	}{
+		{429, []string{"throttling", "ratelimit", "limitrequests", "limitburstrate", "resourceexhausted", "insufficientquota", "requests", "tokens"}},
+		{503, []string{"overloaded", "unavailable", "insufficientsystemresource"}},
+		{401, []string{"authentication", "invalidapikey", "unauthenticated"}},
+		{403, []string{"permission"}},
+		{404, []string{"notfound", "modelnotfound"}},
+		{400, []string{"invalidrequest", "badrequest", "invalidargument", "contextlengthexceeded", "contentfilter", "datainspectionfailed"}},
+	}
+	for _, c := range claims {
+		for _, prefix := range c.labels {
+			if slices.ContainsFunc(e.Labels, func(l string) bool { return strings.HasPrefix(l, prefix) }) {
+				return c.status
+			}
 		}
 	}
 	if strings.Contains(strings.ToLower(e.Message), "rate limit") {

@@ -1,0 +1,81 @@
+package telemetry
+
+import "time"
+
+// Record describes one finished request. It belongs to the sink only during the
+// call: whoever keeps it makes a copy.
+type Record struct {
+	// ID is the gateway's own name of the request, ClientID the client's.
+	ID, ClientID string
+	Start        time.Time
+	Endpoint     string // chat_completions, completions, embeddings
+	// Key and Owner are names; Model is what was asked for, Route the route that it
+	// named, empty when none.
+	Key, Owner, Model, Route string
+	Priority                 string
+	Stream                   bool
+	// Outcome is ok, rejected, unauthorized, limited, no_room, too_large, shed,
+	// upstream_failed, upstream_rejected, stream_broken, timeout, client_gone or
+	// internal_error.
+	Outcome    string
+	Status     int    // HTTP status of the answer
+	ErrorCode  string // error.code of a refusal
+	Error      string // for people; no secret
+	LimitedBy  string // client_key, owner, route or upstream
+	ShedReason string
+	// Provider, Account and ServedModel are where the answer came from.
+	Provider, Account, ServedModel string
+	Attempts                       []Attempt
+	// Decisions are the steps that were taken, in order.
+	Decisions []Decision
+	// Spared: the call waited, rotated or moved for lack of budget, and so was
+	// spared a 429.
+	Spared    bool
+	QueueWait time.Duration
+	// FirstByte and Duration count from the arrival. Overhead is the part of the time
+	// to the first byte in which no upstream was waited for and no queue stood in.
+	FirstByte, Duration, Overhead time.Duration
+	// Tokens: estimated before, actual after.
+	EstimatedInput, EstimatedOutput int64
+	Input, Output, Cached           int64
+	Known                           bool  // actual tokens are the provider's own count
+	Bytes                           int64 // of the answer
+}
+
+// Attempt is one upstream call.
+type Attempt struct {
+	Provider, Account, Model string
+	Key                      string // fingerprint
+	Status                   int    // 0: no answer
+	Kind                     string // of the failure; empty: none
+	Duration                 time.Duration
+}
+
+// Decision is one step in a call's way.
+type Decision struct{ Reason, From, To string }
+
+// Decide notes a step: what moved the call, from where, to where ("" for not yet
+// known).
+func (r *Record) Decide(reason, from, to string) {
+	r.Decisions = append(r.Decisions, Decision{reason, from, to})
+}
+
+// Sink takes records of finished requests. It must be safe for concurrent use and
+// quick: it runs on the request's own goroutine.
+type Sink interface{ Record(r *Record) }
+
+// Multi is several sinks, one after the other.
+type Multi []Sink
+
+// Record hands the record to every sink.
+func (m Multi) Record(r *Record) {
+	for _, s := range m {
+		s.Record(r)
+	}
+}
+
+// Nop takes records and forgets them.
+type Nop struct{}
+
+// Record does nothing.
+func (Nop) Record(*Record) {}
