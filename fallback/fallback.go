@@ -91,6 +91,12 @@ func ParseTriggers(names []string) (Trigger, error) {
 	return t, nil
 }
 
+// Sick says that a cause speaks of the upstream's health: what a Breaker counts.
+// Rate limits, keys, the request itself and a client that has gone do not.
+func (c Cause) Sick() bool {
+	return c == Overloaded || c == ServerError || c == Timeout || c == Connection
+}
+
 // trigger is the trigger that a cause belongs to; zero: none.
 func (c Cause) trigger() Trigger {
 	switch c {
@@ -114,13 +120,19 @@ func (c Cause) trigger() Trigger {
 type Action uint8
 
 const (
-	// Rotate: choose again; other accounts of the target first.
+	// Rotate: choose again, other accounts of the target first. Where none has room
+	// the call waits; there is no verdict for waiting alone.
 	Rotate Action = iota
 	// NextTarget: choose among the later targets only.
 	NextTarget
 	// GiveUp: tell the client.
 	GiveUp
 )
+
+// String is the action's name in logs.
+func (a Action) String() string {
+	return [...]string{"rotate", "next_target", "give_up"}[min(a, GiveUp)]
+}
 
 // Failure is one failed attempt.
 type Failure struct {
@@ -136,7 +148,7 @@ type State struct {
 	Attempts int           // upstream calls made, this failed one included
 	Elapsed  time.Duration // since the call arrived
 	// SameTarget is how many attempts in a row failed on this target for reasons
-	// other than its budget.
+	// other than its budget, this one included.
 	SameTarget int
 }
 
@@ -167,15 +179,22 @@ type Policy struct {
 	Backoff Backoff
 }
 
-// Blocks for a whole account where the provider does not say how long.
+// Blocks for a whole account where the provider does not say how long, and the
+// longest that its word is taken for: a limit of minutes that asks for days is
+// mistaken, and the next attempt will tell.
 const (
 	burstBlock = 5 * time.Second
 	dailyBlock = time.Hour
 	sickBlock  = time.Second
+
+	longestBlock = time.Hour
+	longestDaily = 48 * time.Hour
 )
 
-// Decide says what a failure means; rnd answers numbers in [0,1).
+// Decide says what a failure means; rnd answers numbers in [0,1). What a failure says
+// about the account or the key holds even where the call itself gives up.
 func (p Policy) Decide(s State, f Failure, rnd func() float64) Verdict {
+	f.RetryAfter = max(f.RetryAfter, 0)
 	v := p.verdict(s, f, rnd)
 	v.Stay = p.On&f.Cause.trigger() == 0
 	if v.Action == GiveUp {
@@ -192,23 +211,26 @@ func (p Policy) Decide(s State, f Failure, rnd func() float64) Verdict {
 func (p Policy) verdict(s State, f Failure, rnd func() float64) Verdict {
 	switch f.Cause {
 	case RateRequests, RateTokens, RateUnknown:
-		return Verdict{Action: Rotate, BlockAccountFor: f.RetryAfter, Reason: "rate limit: another account"}
+		return Verdict{Action: Rotate, BlockAccountFor: min(f.RetryAfter, longestBlock), Reason: "rate limit: another account"}
 	case BurstRamp:
-		return Verdict{Action: Rotate, BlockAccountFor: max(f.RetryAfter, burstBlock), Reason: "rate grew too quickly: account rests"}
+		return Verdict{Action: Rotate, BlockAccountFor: min(max(f.RetryAfter, burstBlock), longestBlock), Reason: "rate grew too quickly: account rests"}
 	case Daily:
 		block := f.RetryAfter
 		if block <= 0 {
 			block = dailyBlock
 		}
-		return Verdict{Action: Rotate, BlockAccountFor: block, Reason: "daily limit: account rests"}
+		return Verdict{Action: Rotate, BlockAccountFor: min(block, longestDaily), Reason: "daily limit: account rests"}
 	case QuotaExhausted, InvalidKey, Forbidden:
 		return Verdict{Action: Rotate, DisableKey: true, Reason: "key taken out"}
 	case TooLarge:
-		return p.next(f.Cause, "larger than the account's limit: next target")
+		// Limits differ between accounts, so another one may take it.
+		return Verdict{Action: Rotate, Reason: "larger than the account's limit: another account"}
 	case Overloaded, ServerError, Timeout, Connection, Malformed:
 		return p.sick(s, f, rnd)
 	case ContextLength, NotFound:
 		return p.next(f.Cause, "the model cannot serve it: next target")
+	case Cancelled:
+		return Verdict{Action: GiveUp, Reason: "the client has gone"}
 	}
 	return Verdict{Action: GiveUp, Reason: "the request is at fault"}
 }
@@ -228,31 +250,10 @@ func (p Policy) sick(s State, f Failure, rnd func() float64) Verdict {
 		v = Verdict{Action: NextTarget, Reason: "upstream failed again: next target"}
 	}
 	if f.RetryAfter > 0 {
-		v.BlockAccountFor = f.RetryAfter
+		v.BlockAccountFor = min(f.RetryAfter, longestBlock)
 	} else if f.Cause == Overloaded {
 		v.BlockAccountFor = sickBlock
 	}
 	v.After = p.Backoff.Delay(s.Attempts-1, rnd())
 	return v
-}
-
-// Backoff is exponential with full jitter.
-type Backoff struct {
-	// Base is the largest first delay. Zero: no delay.
-	Base time.Duration
-	// Max bounds every delay. Zero: no bound.
-	Max time.Duration
-}
-
-// Delay is the pause before try n, counted from zero: a share r, in [0,1), of
-// Base·2ⁿ, at most Max.
-func (b Backoff) Delay(n int, r float64) time.Duration {
-	if b.Base <= 0 {
-		return 0
-	}
-	d := b.Base << min(max(n, 0), 30)
-	if d <= 0 || b.Max > 0 && d > b.Max {
-		d = max(b.Max, b.Base)
-	}
-	return time.Duration(r * float64(d))
 }

@@ -13,7 +13,7 @@ import (
 // one in an array, an error that is a string, a flat object, a list of details, or
 // text that is no JSON at all.
 type ErrorBody struct {
-	// Found says that the body tells of an error.
+	// Found says that the body is JSON that tells of an error.
 	Found bool
 	// HTML says that the body is a page: it comes from something before the API.
 	HTML bool
@@ -48,7 +48,7 @@ func ParseError(body []byte) ErrorBody {
 	decoder.UseNumber()
 	var v any
 	if err := decoder.Decode(&v); err != nil {
-		e.Found, e.Message = true, string(text[:min(len(text), 4*MaxMessage)])
+		e.Message = string(text[:min(len(text), 4*MaxMessage)])
 		return e
 	}
 	if list, ok := v.([]any); ok && len(list) > 0 {

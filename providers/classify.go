@@ -38,7 +38,7 @@ func Classify(p *Preset, status int, h http.Header, body []byte, now time.Time) 
 		f.Kind = emptied(p, h, now)
 	}
 	f.RetryAfter = p.wait(&f, rule, &e, h, now)
-	if f.Kind.Rate() && f.RetryAfter >= longWait {
+	if f.Kind.brief() && f.RetryAfter >= longWait {
 		f.Kind = Daily
 	}
 	return f
@@ -141,7 +141,7 @@ func (p *Preset) wait(f *Failure, r Rule, e *ErrorBody, h http.Header, now time.
 	var d time.Duration
 	if !r.IgnoreWait {
 		d = RetryAfter(h, now)
-		if d <= time.Second && p.ShortWaitsLie && f.Kind.Rate() {
+		if d <= time.Second && p.ShortWaitsLie && f.Kind.brief() {
 			d = max(d, p.longestReset(f.Kind, h, now))
 		}
 		if d == 0 {
@@ -155,7 +155,7 @@ func (p *Preset) wait(f *Failure, r Rule, e *ErrorBody, h http.Header, now time.
 	case d > 0:
 	case f.Kind == Daily:
 		d = p.untilMidnight(now)
-	case f.Kind.Rate():
+	case f.Kind.brief():
 		if d = impliedWait(f, e.Message); d == 0 {
 			d = r.Wait
 		}

@@ -65,8 +65,11 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// Rate says that the kind is a rate limit which time alone heals within minutes.
-func (k Kind) Rate() bool { return k >= RateRequests && k <= BurstRamp }
+// RateLimit says that the kind is a limit which time alone heals.
+func (k Kind) RateLimit() bool { return k >= RateRequests && k <= Daily }
+
+// brief says that it heals within minutes.
+func (k Kind) brief() bool { return k >= RateRequests && k <= BurstRamp }
 
 // Failure is why an attempt failed.
 type Failure struct {

@@ -62,7 +62,9 @@ type Load struct {
 	MaxWait time.Duration
 }
 
-// Utilisation is 0 when nothing presses; 1 means full. It may be above 1.
+// Utilisation is the largest of three shares: calls in flight of their cap, calls
+// waiting of the queue's bound, and the time the backlog takes of the time the call may
+// wait. 0 when nothing presses; 1 means full. It may be above 1, and is never negative.
 func (l Load) Utilisation() float64 {
 	u := 0.0
 	if l.InFlightCap > 0 {
@@ -71,9 +73,8 @@ func (l Load) Utilisation() float64 {
 	if l.MaxQueue > 0 {
 		u = max(u, float64(l.Queued)/float64(l.MaxQueue))
 	}
-	if l.QueuedTokens > 0 && l.DrainPerSecond > 0 {
-		wait := max(l.MaxWait.Seconds(), 1e-3)
-		u = max(u, l.QueuedTokens/l.DrainPerSecond/wait)
+	if backlog := l.QueuedTokens / l.DrainPerSecond; backlog > 0 && l.DrainPerSecond > 0 {
+		u = max(u, backlog/max(l.MaxWait.Seconds(), 1e-3))
 	}
 	return u
 }
@@ -83,33 +84,4 @@ func (l Load) Utilisation() float64 {
 func (t Thresholds) Admit(c Class, l Load) bool {
 	limit := t[min(c, Low)]
 	return limit >= 1 || l.Utilisation() < limit
-}
-
-// WhenFull says who goes when a queue is at its bound.
-type WhenFull uint8
-
-const (
-	// Reject refuses the newcomer.
-	Reject WhenFull = iota
-	// DropOldest refuses the one that has waited longest.
-	DropOldest
-	// DropNewest refuses the one that came last.
-	DropNewest
-	// DropRandom refuses any one.
-	DropRandom
-)
-
-// String is the rule's name in the configuration.
-func (w WhenFull) String() string {
-	return [...]string{"reject", "drop_oldest", "drop_newest", "drop_random"}[min(w, DropRandom)]
-}
-
-// ParseWhenFull reads a rule by its name; "" is Reject.
-func ParseWhenFull(s string) (WhenFull, error) {
-	for w := Reject; w <= DropRandom; w++ {
-		if s == w.String() || s == "" {
-			return w, nil
-		}
-	}
-	return Reject, fmt.Errorf("no rule named %q: use reject, drop_oldest, drop_newest or drop_random", s)
 }

@@ -43,18 +43,17 @@ type choiceFacts struct {
 // toolFacts are what one element of tool_calls says.
 type toolFacts struct {
 	object
-	index      int
-	indexAt    span
-	indexed    bool
-	id         span // between its quotes
-	idAt       span // the value
-	typed      bool
-	typeAt     span
-	name       span
-	nameCut    span // what goes when the name goes
-	arguments  bool // it has some
-	otherwise  bool // it has members that are none of these
-	inFunction int
+	index     int
+	indexAt   span
+	indexed   bool
+	id        span // between its quotes
+	idAt      span // the value
+	typed     bool
+	typeAt    span
+	name      span
+	nameCut   span // what goes when the name goes
+	arguments bool // it has some
+	otherwise bool // it has members that are none of these
 }
 
 // read reads a chunk and repairs what needs no state. Each choice is handed to
@@ -64,7 +63,7 @@ func (c *chunk) read(data []byte, stripUsageNull bool, resolve func(*choiceFacts
 	c.id, c.choices, c.failed, c.counts = span{}, 0, false, providers.Usage{}
 	c.finish, c.stopped, c.segments, c.words, c.tools = span{}, false, 0, nil, 0
 	if c.peek() != '{' {
-		c.failed = c.peek() == '[' // an error in an array
+		c.failed = true // an error in an array, or no chunk at all
 		c.skip()
 		return c.walker.finish()
 	}
@@ -88,7 +87,9 @@ func (c *chunk) read(data []byte, stripUsageNull bool, resolve func(*choiceFacts
 			}
 			c.failed = true
 		case "x_groq":
-			c.readGroq()
+			if u := c.groqUsage(); !c.counts.Known {
+				c.setUsage(u)
+			}
 		case "id":
 			c.id = c.text()
 		default:
@@ -105,35 +106,6 @@ func (c *chunk) read(data []byte, stripUsageNull bool, resolve func(*choiceFacts
 func (c *chunk) setUsage(u providers.Usage) {
 	if u.Known {
 		c.counts = u
-	}
-}
-
-// emptyError reads the value of "error"; true: it tells of none.
-func (c *chunk) emptyError() bool {
-	switch c.peek() {
-	case 'n', 'f':
-		c.skip()
-		return true
-	case '"':
-		return c.text().empty()
-	}
-	c.skip()
-	return false
-}
-
-// readGroq finds the usage that Groq sends beside the others' place for it.
-func (c *chunk) readGroq() {
-	if c.peek() != '{' {
-		c.skip()
-		return
-	}
-	o := c.enter()
-	for name, ok := c.member(&o); ok; name, ok = c.member(&o) {
-		if string(name) == "usage" {
-			c.setUsage(c.usage())
-			continue
-		}
-		c.skip()
 	}
 }
 
@@ -281,8 +253,8 @@ func (c *chunk) say(s span) {
 	}
 	if plain {
 		c.scratch = append(c.scratch, c.at(s)...)
-	} else if out, err := jsontext.AppendUnquote(c.scratch, raw); err == nil || len(out) > len(c.scratch) {
-		c.scratch = out
+	} else {
+		c.scratch, _ = jsontext.AppendUnquote(c.scratch, raw) // only invalid UTF-8 fails, and is replaced
 	}
 	c.words = c.scratch
 }

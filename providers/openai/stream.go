@@ -37,7 +37,8 @@ type stream struct {
 	held    *heldChunk
 	queued  *providers.Event // goes out after the held chunk
 	ended   bool
-	done    bool
+	done    bool  // the upstream said so
+	err     error // that ended the reader
 }
 
 // choiceState is what a stream knows of one choice.
@@ -66,10 +67,10 @@ func (s *stream) Next() (providers.Event, error) {
 		s.queued = nil
 		return *e, nil
 	}
-	for !s.ended {
+	for !s.ended && s.err == nil {
 		f, err := s.in.next()
 		if err != nil {
-			return s.release(s.end(err))
+			return s.end(err)
 		}
 		switch {
 		case f.kind == frameComment:
@@ -78,16 +79,14 @@ func (s *stream) Next() (providers.Event, error) {
 			}
 			continue
 		case f.kind == frameForeign:
-			return s.release(s.fail(s.in.rest(maxForeign)), nil)
+			return s.fail(s.in.rest(maxForeign)), nil
 		}
-		e, ok, err := s.frame(f)
-		if err != nil {
-			s.ended = true
-			return s.release(e, err)
+		if e, ok, err := s.frame(f); ok || err != nil {
+			return e, err
 		}
-		if ok {
-			return s.release(e, nil)
-		}
+	}
+	if s.err != nil {
+		return providers.Event{}, s.err
 	}
 	if s.done {
 		s.in.drain(maxDrain)
@@ -99,11 +98,11 @@ func (s *stream) Next() (providers.Event, error) {
 func (s *stream) frame(f frame) (e providers.Event, ok bool, err error) {
 	data := bytes.TrimSpace(f.data)
 	switch {
-	case len(data) == 0:
+	case len(data) == 0 || string(data) == "null":
 		return e, false, nil
 	case string(data) == "[DONE]":
 		s.ended, s.done = true, true
-		return providers.Event{Done: true}, true, nil
+		return s.release(providers.Event{Done: true}), true, nil
 	case string(f.name) == "error":
 		return s.fail(data), true, nil
 	}
@@ -115,7 +114,8 @@ func (s *stream) frame(f frame) (e providers.Event, ok bool, err error) {
 	}
 	if err := c.read(data, s.stripUsageNull, s.resolve); err != nil {
 		if f.cut {
-			return e, false, providers.ErrTruncated
+			e, err = s.end(io.EOF)
+			return e, true, err
 		}
 		return s.fail(data), true, nil
 	}
@@ -131,8 +131,16 @@ func (s *stream) frame(f frame) (e providers.Event, ok bool, err error) {
 	if !c.finish.empty() {
 		e.Finish = string(c.at(c.finish))
 	}
-	if s.hold(&e) {
+	switch {
+	case s.absorb(&e):
 		return e, false, nil
+	case s.begins(&e):
+		before := s.held
+		s.held = s.hold(&e)
+		if before == nil {
+			return e, false, nil
+		}
+		return s.let(before), true, nil
 	}
 	e.Data = data
 	if len(c.edits) > 0 {
@@ -140,7 +148,7 @@ func (s *stream) frame(f frame) (e providers.Event, ok bool, err error) {
 		e.Data = s.out
 	}
 	s.sent = true
-	return e, true, nil
+	return s.release(e), true, nil
 }
 
 // resolveChoice repairs a choice by what the stream has said before.
@@ -188,45 +196,43 @@ func (s *stream) state(index int) *choiceState {
 	return &s.choices[len(s.choices)-1]
 }
 
-// hold keeps a chunk back that may not be let through yet: one that begins a tool
-// call and nothing else, or one that only brings a piece of the name held.
-func (s *stream) hold(e *providers.Event) bool {
+// begins says that the chunk begins a tool call and nothing else, so that more of
+// the name may follow.
+func (s *stream) begins(e *providers.Event) bool { return !s.begun.empty() && s.lone(e) }
+
+// absorb takes in a chunk that only brings a piece of the name held.
+func (s *stream) absorb(e *providers.Event) bool {
+	if !s.piece || s.chunk.segments != 1 || !s.lone(e) {
+		return false
+	}
+	s.held.event.Text = append(s.held.event.Text, e.Text...)
+	return true
+}
+
+// lone says that the chunk speaks of one tool call, without arguments.
+func (s *stream) lone(e *providers.Event) bool {
 	c := &s.chunk
 	if c.choices != 1 || c.tools != 1 || e.Finish != "" || e.Usage != nil {
 		return false
 	}
 	t := &c.choice.tools[0]
-	if t.arguments || t.otherwise {
-		return false
-	}
-	if s.piece {
-		s.held.event.Text = append(s.held.event.Text, e.Text...)
-		return true
-	}
-	if s.begun.empty() || s.held != nil {
-		return false
-	}
-	st := s.state(c.choice.index)
-	k := &st.calls[len(st.calls)-1]
-	name := string(c.at(s.begun))
-	s.held = &heldChunk{
-		data: bytes.Clone(c.data), edits: slices.Clone(c.edits), nameAt: s.begun,
-		first: name, name: name, id: k.id, index: k.index,
-		event: providers.Event{Text: bytes.Clone(e.Text)},
-	}
-	return true
+	return !t.arguments && !t.otherwise
 }
 
-// release lets what is held go first.
-func (s *stream) release(e providers.Event, err error) (providers.Event, error) {
-	h := s.held
-	if h == nil {
-		return e, err
+// hold keeps the chunk.
+func (s *stream) hold(e *providers.Event) *heldChunk {
+	c := &s.chunk
+	calls := s.state(c.choice.index).calls
+	k := &calls[len(calls)-1]
+	return &heldChunk{
+		data: bytes.Clone(c.data), edits: slices.Clone(c.edits), nameAt: s.begun,
+		first: k.name, name: k.name, id: k.id, index: k.index,
+		event: providers.Event{Text: bytes.Clone(e.Text)},
 	}
-	s.held = nil
-	if err == nil {
-		s.queued = &e
-	}
+}
+
+// let makes the event of a chunk that was held.
+func (s *stream) let(h *heldChunk) providers.Event {
 	if h.name != h.first {
 		h.edits = append(h.edits, edit{h.nameAt, h.name})
 	}
@@ -235,34 +241,53 @@ func (s *stream) release(e providers.Event, err error) (providers.Event, error) 
 		h.event.Data = apply(nil, h.data, h.edits)
 	}
 	s.sent = true
-	return h.event, nil
+	return h.event
+}
+
+// release lets what is held go before an event.
+func (s *stream) release(e providers.Event) providers.Event {
+	h := s.held
+	if h == nil {
+		return e
+	}
+	s.held, s.queued = nil, &e
+	return s.let(h)
 }
 
 // fail ends the stream with what the upstream says.
 func (s *stream) fail(body []byte) providers.Event {
 	s.ended = true
 	f := s.dialect.Classify(200, nil, bytes.Clone(body))
-	return providers.Event{Failure: &f}
+	return s.release(providers.Event{Failure: &f})
 }
 
 // end is the end of the reader. An answer that was finished is done, whatever broke
 // after it.
 func (s *stream) end(err error) (providers.Event, error) {
-	if errors.Is(err, providers.ErrEventTooLarge) || errors.Is(err, providers.ErrTooManyComments) {
-		return providers.Event{}, err
-	}
-	finished := len(s.choices) > 0
-	for i := range s.choices {
-		finished = finished && s.choices[i].finished
-	}
-	switch {
-	case finished:
+	bound := errors.Is(err, providers.ErrEventTooLarge) || errors.Is(err, providers.ErrTooManyComments)
+	if !bound && s.finished() {
 		s.ended = true
-		return providers.Event{Done: true}, nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return providers.Event{}, providers.ErrTruncated
+		return s.release(providers.Event{Done: true}), nil
 	}
-	return providers.Event{}, err
+	s.err = err
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		s.err = providers.ErrTruncated
+	}
+	if h := s.held; h != nil {
+		s.held = nil
+		return s.let(h), nil
+	}
+	return providers.Event{}, s.err
+}
+
+// finished says that every choice the stream spoke of has ended.
+func (s *stream) finished() bool {
+	for i := range s.choices {
+		if !s.choices[i].finished {
+			return false
+		}
+	}
+	return len(s.choices) > 0
 }
 
 // passComment says that a sign of life is due.

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// maxIndex bounds the indexes of choices and tool calls that are looked after;
-	// what is above passes as it is.
+	// maxIndex bounds the indexes of choices and tool calls; one above counts as
+	// missing.
 	maxIndex = 1 << 10
 	// maxName bounds a tool's name that comes in pieces, in bytes.
 	maxName = 256
@@ -42,9 +42,9 @@ func (c *chunk) readTool(t *toolFacts) {
 		case "index":
 			t.index, t.indexAt, t.indexed = c.readIndex(0)
 		case "id":
-			number := c.peek() == '"'
+			text := c.peek() == '"'
 			t.idAt = c.value()
-			if c.err == nil && number {
+			if c.err == nil && text {
 				t.id = span{t.idAt.start + 1, t.idAt.end - 1}
 			}
 		case "type":
@@ -103,41 +103,57 @@ type call struct {
 	id       string // as the client sees it, still escaped
 	made     bool   // the id is ours
 	other    string // the upstream's own id, where it came after ours
-	named    bool
-	chunk    int // the chunk that spoke of it last
+	name     string // as far as it is known, still escaped
+	argued   bool   // it has arguments
+	chunk    int    // the chunk that spoke of it last
 }
 
 // findCall finds the call that an element speaks of. Nil: it begins one.
-func (s *choiceState) findCall(t *toolFacts, id []byte, now int) *call {
+func (s *choiceState) findCall(c *chunk, t *toolFacts, now int) *call {
+	id := c.at(t.id)
 	if len(id) > 0 {
 		for i := range s.calls {
-			if c := &s.calls[i]; c.id == string(id) || c.other == string(id) {
-				return c
+			if k := &s.calls[i]; k.id == string(id) || k.other == string(id) {
+				return k
 			}
 		}
 	}
 	var last *call
 	for i := range s.calls {
-		if c := &s.calls[i]; !t.indexed || c.upstream == t.index {
-			last = c
+		if k := &s.calls[i]; !t.indexed || k.upstream == t.index {
+			last = k
 		}
 	}
+	if last == nil || len(id) > 0 {
+		return s.adopt(last, t, id)
+	}
+	name := c.at(t.name)
 	switch {
-	case last == nil:
-		return nil
-	case len(id) > 0:
-		// An id that has not been seen names this call only if it has none of its own.
-		if last.made && last.other == "" && t.indexed && t.name.empty() {
-			last.other = string(id)
-			return last
-		}
-		return nil
-	case !t.name.empty() && last.named && last.chunk == now:
+	case len(name) == 0 || last.name == "":
+		return last
+	case last.chunk == now:
 		return nil // a second name in one chunk is a second call
-	case !t.name.empty() && !t.indexed && last.named && t.arguments:
+	case last.argued && last.name != string(name):
+		return nil // another name after the arguments, too
+	case !t.indexed && last.argued && t.arguments:
 		return nil // neither index nor id, but whole: a call of its own
 	}
 	return last
+}
+
+// adopt answers the call that an id not seen before belongs to: one under the same
+// index that has had none so far. Nil: it begins a call.
+func (s *choiceState) adopt(k *call, t *toolFacts, id []byte) *call {
+	switch {
+	case k == nil || !t.indexed:
+	case k.id == "":
+		k.id = string(id)
+		return k
+	case k.made && k.other == "" && t.name.empty():
+		k.other = string(id)
+		return k
+	}
+	return nil
 }
 
 // newCall begins a call under the upstream's index, or under the next one where that
@@ -160,7 +176,7 @@ func (s *choiceState) newCall(t *toolFacts, id string) *call {
 func (s *stream) resolveTool(st *choiceState, t *toolFacts) {
 	c := &s.chunk
 	id := c.at(t.id)
-	known := st.findCall(t, id, s.count)
+	known := st.findCall(c, t, s.count)
 	begins := known == nil
 	if begins {
 		if len(st.calls) > maxIndex {
@@ -197,22 +213,22 @@ func (s *stream) resolveTool(st *choiceState, t *toolFacts) {
 		s.resolveName(known, t)
 	}
 	known.chunk = s.count
+	known.argued = known.argued || t.arguments
 }
 
 // resolveName lets a tool's name through once. A name after the first is another
 // piece of one that is held, or a repetition.
 func (s *stream) resolveName(k *call, t *toolFacts) {
 	c := &s.chunk
-	if !k.named {
-		k.named = true
+	if k.name == "" {
+		k.name = string(c.at(t.name))
 		s.begun = t.name
 		return
 	}
 	c.edit(t.nameCut, "")
 	if h := s.held; h != nil && h.id == k.id && h.index == k.index {
-		if name := joinName(h.name, string(c.at(t.name))); len(name) <= maxName {
-			h.name = name
-			s.piece = true
+		if name := joinName(k.name, string(c.at(t.name))); len(name) <= maxName {
+			k.name, h.name, s.piece = name, name, true
 		}
 	}
 }

@@ -102,3 +102,20 @@ func (c *counts) usage() providers.Usage {
 	}
 	return u
 }
+
+// groqUsage finds the usage in Groq's own member.
+func (w *walker) groqUsage() (u providers.Usage) {
+	if w.peek() != '{' {
+		w.skip()
+		return u
+	}
+	o := w.enter()
+	for name, ok := w.member(&o); ok; name, ok = w.member(&o) {
+		if string(name) == "usage" {
+			u = w.usage()
+			continue
+		}
+		w.skip()
+	}
+	return u
+}

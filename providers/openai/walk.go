@@ -125,6 +125,19 @@ func (w *walker) integer() (int64, bool) {
 	return int64(math.Min(v, maxCount)), true
 }
 
+// emptyError reads the value of "error". True: it tells of none.
+func (w *walker) emptyError() bool {
+	switch w.peek() {
+	case 'n', 'f':
+		w.skip()
+		return true
+	case '"':
+		return w.text().empty()
+	}
+	w.skip()
+	return false
+}
+
 // object is a JSON object being read.
 type object struct {
 	at    int // where the current member begins
