@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/gateway/admission"
@@ -25,7 +24,9 @@ const maxAnswer = 64 << 20
 var (
 	errFirstByte = errors.New("no first byte in time")
 	errIdle      = errors.New("no data in time")
-	errSlowRead  = errors.New("the client reads too slowly")
+
+	errAttemptTimeout = errors.New("the attempt's total time is over")
+	errShutdown       = errors.New("the gateway is shutting down")
 )
 
 // failedAttempt is an attempt that gave the client nothing, so another may follow.
@@ -46,8 +47,14 @@ func (x *exchange) attempt(ctx context.Context, g admission.Grant) *failedAttemp
 		Key: up.fingerprint(g.Lane.Account, g.Key),
 	})
 	started := x.g.clock.now()
+	x.attemptStart = started
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	if up.timeouts.Total > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeoutCause(ctx, up.timeouts.Total, errAttemptTimeout)
+		defer done()
+	}
 	watch := newWatchdog(cancel, up.timeouts.FirstByte)
 	defer watch.stop()
 
@@ -58,6 +65,7 @@ func (x *exchange) attempt(ctx context.Context, g admission.Grant) *failedAttemp
 	if failure == nil {
 		return nil
 	}
+	x.waited += note.Duration
 	note.Kind = failure.Kind.String()
 	a.settleFailure(failure)
 	return failure
@@ -71,7 +79,6 @@ type try struct {
 	up     *upstream
 	watch  *watchdog
 	status int
-	first  time.Duration
 }
 
 func (a *try) fail(f providers.Failure, sent bool) *failedAttempt {
@@ -91,6 +98,7 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 	if err != nil {
 		return a.fail(providers.Failure{Kind: providers.Malformed, Message: "the upstream request could not be made"}, false)
 	}
+	defer providers.ReleaseBody(req) // the transport may read on after an answer
 	x.sent = true
 	resp, err := a.up.client.Do(req)
 	if err != nil {
@@ -124,7 +132,7 @@ func (a *try) whole(ctx context.Context, resp *http.Response) *failedAttempt {
 		return a.fail(f, true)
 	}
 	if x.endpoint == providers.Embeddings {
-		if answer.Body, err = convertEmbeddings(answer.Body, x.req.EncodingFormat); err != nil {
+		if answer.Body, err = x.g.embeddings(answer.Body, x.req.EncodingFormat); err != nil {
 			return a.fail(providers.Failure{Kind: providers.Malformed, Status: a.status, Message: "the embeddings are not readable"}, true)
 		}
 	}
@@ -135,7 +143,6 @@ func (a *try) whole(ctx context.Context, resp *http.Response) *failedAttempt {
 	}
 	a.settle(usage)
 	x.begin(a.grant, "application/json")
-	x.record.FirstByte = x.g.clock.now().Sub(x.start)
 	x.record.Outcome, x.record.Status = "ok", http.StatusOK
 	x.w.Header().Set("Content-Length", itoa(len(answer.Body)))
 	x.w.WriteHeader(http.StatusOK)
@@ -153,8 +160,10 @@ func (a *try) transportFailure(ctx context.Context, err error) providers.Failure
 	f := providers.Failure{Kind: providers.Connection, Message: "the connection to the upstream failed"}
 	var timeout net.Error
 	switch {
-	case errors.Is(cause, errFirstByte), errors.Is(cause, errIdle), errors.Is(cause, errTotalTimeout):
+	case errors.Is(cause, errFirstByte), errors.Is(cause, errIdle), errors.Is(cause, errTotalTimeout), errors.Is(cause, errAttemptTimeout):
 		f.Kind, f.Message = providers.Timeout, "the upstream did not answer in time"
+	case errors.Is(cause, errShutdown):
+		f.Message = "the gateway is shutting down"
 	case cause != nil:
 		f.Kind, f.Message = providers.Cancelled, "the client closed the request"
 	case errors.As(err, &timeout) && timeout.Timeout():
@@ -176,14 +185,15 @@ func (a *try) settle(u providers.Usage) {
 	x.usage.Input += used.Input
 	x.usage.Output += used.Output
 	x.usage.Cached += used.Cached
+	x.record.Known = u.Known
 	x.record.Input, x.record.Output, x.record.Cached = x.usage.Input, x.usage.Output, x.usage.Cached
 	x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used)
 	if u.Known {
 		est := x.ticket.Estimates[min(a.grant.Target, len(x.ticket.Estimates)-1)]
 		if x.ticket.Exact {
-			x.g.tokens.Learn(x.route.name, a.target.model, est.Input, u.Input, x.req.MaxOutput*x.req.N, u.Output)
+			x.g.tokens.Learn(x.route.name, a.target.model, est.Input, u.Input, x.req.N, u.Output)
 		} else {
-			x.g.tokens.Learn(x.route.name, a.target.model, 0, 0, x.req.MaxOutput*x.req.N, u.Output)
+			x.g.tokens.Learn(x.route.name, a.target.model, 0, 0, x.req.N, u.Output)
 		}
 	}
 }

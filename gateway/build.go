@@ -30,7 +30,7 @@ func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error
 	if old == nil {
 		old = &generation{}
 	}
-	b := &builder{g: g, new: n, old: old, now: g.clock.now()}
+	b := &builder{g: g, new: n, old: old, now: g.clock.now(), limits: map[string][]budget.Limit{}}
 	for i := range cfg.Providers {
 		if err := b.upstream(&cfg.Providers[i]); err != nil {
 			return nil, err
@@ -49,6 +49,20 @@ type builder struct {
 	g        *Gateway
 	new, old *generation
 	now      budget.Instant
+	limits   map[string][]budget.Limit // by lane
+}
+
+// dayZone is where a provider's day begins.
+func (b *builder) dayZone(p *config.Provider, u *upstream) *time.Location {
+	if p.TimeZone != nil {
+		return p.TimeZone
+	}
+	if u.preset.DayZone != "" {
+		if z, err := time.LoadLocation(u.preset.DayZone); err == nil {
+			return z
+		}
+	}
+	return b.new.cfg.TimeZone
 }
 
 func (b *builder) upstream(p *config.Provider) error {
@@ -80,7 +94,7 @@ func (b *builder) upstream(p *config.Provider) error {
 		b.account(p, a, u)
 	}
 	var err error
-	u.dialect, u.client, err = b.g.connect(p, u)
+	u.dialect, u.client, err = b.g.connect(p, preset)
 	b.new.upstreams[p.Name] = u
 	return err
 }
@@ -146,7 +160,7 @@ func (b *builder) route(c *config.Route) error {
 // lane finds or makes the lane of an account and a model: the first limit entry that
 // matches, or a lane without limits.
 func (b *builder) lane(p *config.Provider, a *config.Account, model string, u *upstream) *admission.Lane {
-	entry, n := a.LimitsFor(model)
+	entry, _ := a.LimitsFor(model)
 	group := "*"
 	var limits []budget.Limit
 	if entry != nil {
@@ -154,21 +168,15 @@ func (b *builder) lane(p *config.Provider, a *config.Account, model string, u *u
 		if entry.PerModel {
 			group = model
 		}
-		zone := p.TimeZone
-		if zone == nil {
-			zone = b.new.cfg.TimeZone
-		}
-		limits = limitsOf(&entry.Limits, upstreamShape(u.preset, p.Straddle, zone))
+		limits = limitsOf(&entry.Limits, upstreamShape(u.preset, p.Straddle, b.dayZone(p, u)))
 	}
 	id := fmt.Sprintf("%s/%s/%s", p.Name, a.Name, group)
-	if n >= 0 && b.new.lanes[id] != nil && entry.PerModel {
-		return b.new.lanes[id]
-	}
 	if l := b.new.lanes[id]; l != nil {
 		return l
 	}
 	charging := chargingOf(u.preset)
 	scope := b.scope(budget.ScopeUpstream, id, limits)
+	b.limits[id] = limits
 	l := b.old.lanes[id]
 	if l == nil {
 		l = &admission.Lane{ID: id, Account: b.new.accounts[p.Name+"/"+a.Name], Budget: admission.InMemory(scope), Charging: charging, Owner: &laneOwner{}}
@@ -218,6 +226,9 @@ func (b *builder) pools() {
 			}
 		}
 	}
+	for _, l := range b.new.lanes {
+		find(l.Account)
+	}
 	lanes := map[*admission.Account][]*admission.Lane{}
 	for _, l := range b.new.lanes {
 		lanes[find(l.Account)] = append(lanes[find(l.Account)], l)
@@ -253,12 +264,12 @@ func (b *builder) poolOptions(lanes []*admission.Lane) admission.Options {
 // rates answers the lowest configured rate per second of tokens and of calls; zero
 // where there is none.
 func (b *builder) rates(l *admission.Lane) (tokens, calls float64) {
-	for _, v := range b.new.scopes[budget.ScopeUpstream.String()+" "+l.ID].View(b.now, nil) {
-		if v.Limit.Window <= 0 {
+	for _, v := range b.limits[l.ID] {
+		if v.Window <= 0 {
 			continue
 		}
-		rate := float64(v.Limit.Amount) / v.Limit.Window.Seconds()
-		switch v.Limit.Dimension {
+		rate := float64(v.Amount) / v.Window.Seconds()
+		switch v.Dimension {
 		case budget.Requests:
 			if calls == 0 || rate < calls {
 				calls = rate

@@ -30,6 +30,7 @@ func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
 		return admission.Verdict{}, x.gone(x.r.Context())
 	}
 	c.state.Attempts++
+	c.count(f)
 	c.state.Elapsed = x.g.clock.now().Sub(x.start)
 	v := x.route.policy.Decide(c.state, fallback.Failure{
 		Cause: causeOf(f.Kind), RetryAfter: f.RetryAfter, Sent: f.sent,
@@ -57,6 +58,18 @@ func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
 	}
 	x.record.Decide(v.Reason, target.name, "")
 	return out, nil
+}
+
+// count keeps how often in a row this target failed for reasons other than budget.
+func (c *chain) count(f *failedAttempt) {
+	switch n := len(c.failures); {
+	case f.Kind.RateLimit():
+		c.state.SameTarget = 0
+	case n > 1 && c.failures[n-2].grant.Target == f.grant.Target:
+		c.state.SameTarget++
+	default:
+		c.state.SameTarget = 1
+	}
 }
 
 // disable applies what a last failure says about its lane and key for other calls.

@@ -114,7 +114,7 @@ func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError 
 	case a.Dimension == budget.Cost:
 		e.kind, e.code, e.noRetry = "insufficient_quota", "insufficient_quota", true
 		e.message = "The spend limit of this " + words(kind) + " (" + name + ") is reached."
-	case a.State == budget.Refused:
+	case a.State == budget.TooLarge:
 		e.status, e.kind, e.code, e.noRetry = http.StatusBadRequest, "invalid_request_error", "tokens_exceed_limit", true
 		e.message = "This request is larger than " + where + " allows at all."
 	case a.At == budget.Never:

@@ -38,8 +38,10 @@ type exchange struct {
 	usage  budget.Usage // of all attempts so far, for the door
 	sent   bool         // an attempt reached an upstream
 
-	wroteHeader bool
-	limitedBy   string
+	wroteHeader  bool
+	queued       budget.Instant // when it last joined the queue
+	attemptStart budget.Instant
+	waited       time.Duration // for upstream attempts that failed
 }
 
 // serve makes the handler of one endpoint.
@@ -74,6 +76,9 @@ func (x *exchange) run(ctx context.Context) *apiError {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, x.route.timeout, errTotalTimeout)
 	defer cancel()
+	ctx, abort := context.WithCancelCause(ctx)
+	defer abort(nil)
+	defer context.AfterFunc(x.g.life, func() { abort(errShutdown) })()
 	return x.admit(ctx)
 }
 
@@ -203,6 +208,7 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 	t := x.ticket
 	t.Route, t.Class = x.route.admission, x.class
 	t.Deadline = x.start.Add(x.maxWait())
+	x.queued = x.g.clock.now()
 	x.route.dispatcher.arrive(t)
 	chain := x.newChain()
 	for {
@@ -226,6 +232,7 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 			if giveUp != nil {
 				return giveUp
 			}
+			x.queued = x.g.clock.now()
 			t.retry(verdict)
 		}
 	}
@@ -233,7 +240,7 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 
 // granted notes where the call goes, before it is sent.
 func (x *exchange) granted(g admission.Grant) {
-	x.record.QueueWait += g.At.Sub(max(x.ticket.Arrived(), x.queuedSince()))
+	x.record.QueueWait += max(g.At.Sub(x.queued), 0)
 	x.record.Spared = x.record.Spared || g.Spared()
 	if g.Moved {
 		x.record.Decide("no_room", x.route.targets[0].name, x.route.targets[g.Target].name)
@@ -255,6 +262,10 @@ func (x *exchange) maxWait() time.Duration {
 // gone answers for a request whose context has ended: the client left, or the time
 // for all attempts together is over.
 func (x *exchange) gone(ctx context.Context) *apiError {
+	if errors.Is(context.Cause(ctx), errShutdown) {
+		return &apiError{status: http.StatusServiceUnavailable, kind: "server_error", code: "shutting_down", outcome: "shutdown",
+			retryAfter: time.Second, message: "The gateway is shutting down. Please try again."}
+	}
 	if errors.Is(context.Cause(ctx), errTotalTimeout) {
 		return &apiError{status: http.StatusGatewayTimeout, kind: "server_error", code: "timeout", noRetry: true,
 			message: "The request did not finish within the route's total time of " + x.route.timeout.String() + ".", outcome: "timeout"}
@@ -268,3 +279,8 @@ var errTotalTimeout = errors.New("the route's total time is over")
 // statusClientGone is what the record says of a request whose client left before
 // any answer (nginx's number; nobody receives it).
 const statusClientGone = 499
+
+// upstreamTime is how long the attempt that answers has been with its upstream.
+func (x *exchange) upstreamTime() time.Duration {
+	return x.g.clock.now().Sub(x.attemptStart)
+}

@@ -31,6 +31,9 @@ type Options struct {
 	Config  *config.Config    // required
 	Connect Connect           // required
 	Tokens  *tokens.Estimator // required
+	// Embeddings turns the embeddings of an answer into the form that a client asked
+	// for (float, base64 or ""). Required.
+	Embeddings func(body []byte, want string) ([]byte, error)
 	// Sink takes every finished request's record. Nil: none.
 	Sink telemetry.Sink
 	// Log takes what is not a request's record. Nil: discarded.
@@ -50,6 +53,10 @@ type Gateway struct {
 	sink    telemetry.Sink
 	log     *slog.Logger
 	prober  *prober
+	life    context.Context // ends when open calls have to
+	end     context.CancelFunc
+
+	embeddings func(body []byte, want string) ([]byte, error)
 
 	current  atomic.Pointer[generation]
 	applying sync.Mutex
@@ -60,10 +67,11 @@ type Gateway struct {
 
 // New makes a gateway that serves a valid configuration.
 func New(o Options) (*Gateway, error) {
-	if o.Config == nil || o.Connect == nil || o.Tokens == nil {
-		return nil, errors.New("gateway: Options need Config, Connect and Tokens")
+	if o.Config == nil || o.Connect == nil || o.Tokens == nil || o.Embeddings == nil {
+		return nil, errors.New("gateway: Options need Config, Connect, Embeddings and Tokens")
 	}
-	g := &Gateway{clock: newClock(), connect: o.Connect, tokens: o.Tokens, sink: o.Sink, log: o.Log}
+	g := &Gateway{clock: newClock(), connect: o.Connect, tokens: o.Tokens, sink: o.Sink, log: o.Log, embeddings: o.Embeddings}
+	g.life, g.end = context.WithCancel(context.Background())
 	g.buffers.New = func() any { return new([]byte) }
 	if g.sink == nil {
 		g.sink = telemetry.Nop{}
@@ -95,8 +103,8 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 			change()
 		}
 		n.update = nil
-		g.current.Store(n)
 	}, n.place)
+	g.current.Store(n)
 	return nil
 }
 
@@ -105,6 +113,9 @@ func (g *Gateway) Run(ctx context.Context) { g.prober.run(ctx) }
 
 // Drain makes readiness fail, so that balancers send new calls elsewhere.
 func (g *Gateway) Drain() { g.draining.Store(true) }
+
+// Abort ends every open call: streams in an error event, others with 503.
+func (g *Gateway) Abort() { g.end() }
 
 // InFlight is the number of calls inside the gateway now, waiting ones included.
 func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 // begin sets the headers of a successful answer, just before its first byte.
 func (x *exchange) begin(g admission.Grant, contentType string) {
 	x.wroteHeader = true
+	x.record.FirstByte = x.g.clock.now().Sub(x.start)
+	x.record.Overhead = max(x.record.FirstByte-x.record.QueueWait-x.waited-x.upstreamTime(), 0)
 	target := &x.route.targets[g.Target]
 	x.record.Provider, x.record.Account = target.upstream.name, g.Lane.Account.Name
 	x.record.ServedModel = target.model
@@ -20,6 +23,11 @@ func (x *exchange) begin(g admission.Grant, contentType string) {
 	h["X-Sluice-Provider"] = []string{target.upstream.name}
 	x.limitHeaders()
 	x.outcomeHeaders()
+}
+
+// deadline bounds the client's taking of a whole answer.
+func (x *exchange) deadline() {
+	_ = http.NewResponseController(x.w).SetWriteDeadline(time.Now().Add(x.rt.writeTimeout)) // where it is supported
 }
 
 // outcomeHeaders say what happened to the call, on answers and refusals alike.

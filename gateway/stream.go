@@ -15,7 +15,7 @@ import (
 // ends the stream in an error event and never in [DONE].
 func (a *try) stream(ctx context.Context, resp *http.Response) *failedAttempt {
 	x := a.x
-	s := a.up.dialect.Stream(a.watch.reader(resp.Body, a.up.timeouts.Idle))
+	s := a.open(a.watch.reader(resp.Body, a.up.timeouts.Idle))
 	relay := &relay{try: a, out: http.NewResponseController(x.w)}
 	for {
 		e, err := s.Next()
@@ -31,9 +31,22 @@ func (a *try) stream(ctx context.Context, resp *http.Response) *failedAttempt {
 		}
 		if e.Done {
 			a.settle(relay.total())
+			a.watch.within(drainAfterDone)
+			_, _ = s.Next() // up to the end of the body, so that the connection serves again
 			return nil
 		}
 	}
+}
+
+// drainAfterDone is how long an upstream may take to end a body after [DONE].
+const drainAfterDone = 20 * time.Millisecond
+
+// open begins to read the upstream's stream.
+func (a *try) open(body io.Reader) providers.Stream {
+	if o, ok := a.up.dialect.(providers.StreamOpener); ok {
+		return o.StreamWith(body, providers.StreamOptions{StripUsageNull: !a.x.req.IncludeUsage})
+	}
+	return a.up.dialect.Stream(body)
 }
 
 // relay is one stream on its way to the client.
@@ -86,7 +99,6 @@ func (r *relay) begin() {
 	x.begin(r.grant, "text/event-stream")
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.w.Header().Set("X-Accel-Buffering", "no")
-	x.record.FirstByte = x.g.clock.now().Sub(x.start)
 	x.record.Stream, x.record.Outcome, x.record.Status = true, "ok", http.StatusOK
 	x.w.WriteHeader(http.StatusOK)
 }

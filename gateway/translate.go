@@ -117,6 +117,9 @@ func limitsOf(c *config.Limits, s shape) []budget.Limit {
 		case e.Calendar == "day":
 			l.Kind, l.Period = s.days, budget.Day
 		}
+		if s.slice && l.Kind == budget.Rate && l.Window == time.Minute {
+			l.Burst = min(l.Burst, max(l.Amount/60, 1))
+		}
 		if l.Kind == budget.FixedWindow || l.Kind == budget.SlidingWindow {
 			l.Straddle = s.straddle
 		}

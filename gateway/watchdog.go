@@ -28,6 +28,12 @@ func (w *watchdog) stop() {
 	}
 }
 
+// within gives the attempt a last bound.
+func (w *watchdog) within(d time.Duration) {
+	w.stop()
+	w.timer = time.AfterFunc(d, func() { w.cancel(errIdle) })
+}
+
 // reader watches a body: every read with data starts the idle bound again.
 func (w *watchdog) reader(r io.Reader, idle time.Duration) io.Reader {
 	return &watchedReader{Reader: r, watchdog: w, idle: idle}

@@ -58,9 +58,9 @@ func dashScopeRules() []Rule {
 
 func openRouterRules() []Rule {
 	return []Rule{
+		{Code: "weightexceedsbudget", Kind: TooLarge},
 		{Status: 402, Code: "openrouterinflightbudget", Kind: RateUnknown},
 		{Status: 402, Code: "inflightbudgetexhausted", Kind: RateUnknown},
-		{Code: "weightexceedsbudget", Kind: TooLarge},
 		{Code: "openroutercredits", Kind: QuotaExhausted},
 		{Code: "openrouterkeylimit", Kind: QuotaExhausted},
 		{Status: 429, Message: "per-day", Kind: Daily},

@@ -10,7 +10,7 @@ const (
 	Reject WhenFull = iota
 	// DropOldest refuses the one that has waited longest.
 	DropOldest
-	// DropNewest refuses the one that came last.
+	// DropNewest refuses the one that joined last, and the newcomer takes its place.
 	DropNewest
 	// DropRandom refuses any one.
 	DropRandom

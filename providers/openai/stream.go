@@ -46,6 +46,7 @@ type choiceState struct {
 	index    int
 	roled    bool
 	finished bool
+	finishes bool // by the chunk being read, if it turns out to be whole
 	calls    []call
 }
 
@@ -108,6 +109,9 @@ func (s *stream) frame(f frame) (e providers.Event, ok bool, err error) {
 	}
 	s.count++
 	s.begun, s.piece = span{}, false
+	for i := range s.choices {
+		s.choices[i].finishes = false
+	}
 	c := &s.chunk
 	if s.resolve == nil {
 		s.resolve = s.resolveChoice
@@ -118,6 +122,9 @@ func (s *stream) frame(f frame) (e providers.Event, ok bool, err error) {
 			return e, true, err
 		}
 		return s.fail(data), true, nil
+	}
+	for i := range s.choices {
+		s.choices[i].finished = s.choices[i].finished || s.choices[i].finishes
 	}
 	if c.failed || c.stopped && (!s.sent || string(c.at(c.finish)) == "error") {
 		return s.fail(data), true, nil
@@ -165,7 +172,7 @@ func (s *stream) resolveChoice(f *choiceFacts) {
 	if st == nil {
 		return
 	}
-	st.finished = st.finished || f.finished
+	st.finishes = f.finished
 	if !f.hasDelta {
 		return
 	}

@@ -2,7 +2,6 @@ package openai_test
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -12,9 +11,8 @@ import (
 
 	"github.com/sluice-gateway/sluice/providers"
 	"github.com/sluice-gateway/sluice/providers/openai"
+	"github.com/sluice-gateway/sluice/providers/providertest"
 )
-
-var noon = time.Date(2026, 10, 5, 12, 0, 0, 0, time.UTC)
 
 func newDialect(t testing.TB, preset string) *openai.Dialect {
 	t.Helper()
@@ -22,54 +20,11 @@ func newDialect(t testing.TB, preset string) *openai.Dialect {
 	if !ok {
 		t.Fatalf("no preset %q", preset)
 	}
-	d, err := openai.New(openai.Options{Preset: p, BaseURL: "https://upstream.test/v1", Now: func() time.Time { return noon }})
+	d, err := openai.New(openai.Options{Preset: p, BaseURL: "https://upstream.test/v1", Now: providertest.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
-}
-
-// transcript writes down everything that a stream says.
-func transcript(s providers.Stream) []string {
-	var out []string
-	for range 10_000 {
-		e, err := s.Next()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			return append(out, "error: "+err.Error())
-		}
-		out = append(out, describe(e))
-	}
-	return append(out, "endless")
-}
-
-func describe(e providers.Event) string {
-	var b strings.Builder
-	switch {
-	case e.Failure != nil:
-		fmt.Fprintf(&b, "failure: %s %d %s", e.Failure.Kind, e.Failure.Status, e.Failure.Message)
-	case e.Done:
-		b.WriteString("done")
-	case e.Comment:
-		b.WriteString("comment")
-	default:
-		b.Write(e.Data)
-	}
-	if len(e.Text) > 0 {
-		fmt.Fprintf(&b, " | text %q", e.Text)
-	}
-	if e.Finish != "" {
-		b.WriteString(" | finish " + e.Finish)
-	}
-	if e.Usage != nil {
-		fmt.Fprintf(&b, " | usage %+v", *e.Usage)
-		if e.UsageOnly {
-			b.WriteString(" only")
-		}
-	}
-	return b.String()
 }
 
 // events writes chunks as a stream.
@@ -137,7 +92,7 @@ func TestStream(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := transcript(newDialect(t, "openai").Stream(strings.NewReader(tt.in)))
+			got := providertest.Transcript(newDialect(t, "openai").Stream(strings.NewReader(tt.in)))
 			compare(t, got, tt.want)
 		})
 	}
@@ -185,7 +140,7 @@ func TestStreamRepairs(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := append(slices.Clone(tt.in), "[DONE]")
-			compare(t, transcript(newDialect(t, "openai").Stream(strings.NewReader(events(in...)))), append(tt.want, "done"))
+			compare(t, providertest.Transcript(newDialect(t, "openai").Stream(strings.NewReader(events(in...)))), append(tt.want, "done"))
 		})
 	}
 }
@@ -194,28 +149,28 @@ func TestStreamUsageNull(t *testing.T) {
 	d := newDialect(t, "openai")
 	in := events(`{"choices":[],"usage":null}`, `{"usage":null,"error":null,"choices":[]}`, "[DONE]")
 	s := d.StreamWith(strings.NewReader(in), providers.StreamOptions{StripUsageNull: true})
-	compare(t, transcript(s), []string{`{"choices":[]}`, `{"choices":[]}`, "done"})
-	compare(t, transcript(d.Stream(strings.NewReader(in))), []string{`{"choices":[],"usage":null}`, `{"usage":null,"choices":[]}`, "done"})
+	compare(t, providertest.Transcript(s), []string{`{"choices":[]}`, `{"choices":[]}`, "done"})
+	compare(t, providertest.Transcript(d.Stream(strings.NewReader(in))), []string{`{"choices":[],"usage":null}`, `{"usage":null,"choices":[]}`, "done"})
 }
 
 func TestStreamBounds(t *testing.T) {
 	p, _ := providers.PresetFor("deepseek", "", "")
-	now := noon
+	now := providertest.Now()
 	d, err := openai.New(openai.Options{Preset: p, Now: func() time.Time { return now }, MaxEvent: 1000, CommentEvery: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Run("a line of 32 MB", func(t *testing.T) {
 		in := io.MultiReader(strings.NewReader("data: "), io.LimitReader(letters{}, 32<<20))
-		compare(t, transcript(d.Stream(in)), []string{"error: " + providers.ErrEventTooLarge.Error()})
+		compare(t, providertest.Transcript(d.Stream(in)), []string{"error: " + providers.ErrEventTooLarge.Error()})
 	})
 	t.Run("many small lines", func(t *testing.T) {
 		in := strings.NewReader(strings.Repeat("data: x\n", 1000))
-		compare(t, transcript(d.Stream(in)), []string{"error: " + providers.ErrEventTooLarge.Error()})
+		compare(t, providertest.Transcript(d.Stream(in)), []string{"error: " + providers.ErrEventTooLarge.Error()})
 	})
 	t.Run("endless comments", func(t *testing.T) {
 		in := strings.NewReader(strings.Repeat(": keep-alive\n\n", 50_000))
-		compare(t, transcript(d.Stream(in)), []string{"comment", "error: " + providers.ErrTooManyComments.Error()})
+		compare(t, providertest.Transcript(d.Stream(in)), []string{"comment", "error: " + providers.ErrTooManyComments.Error()})
 	})
 	t.Run("a reader that reads nothing", func(t *testing.T) {
 		s := d.Stream(stuck{})
@@ -237,7 +192,7 @@ func TestStreamBounds(t *testing.T) {
 	})
 	t.Run("a finished answer outlives the reader's error", func(t *testing.T) {
 		s := d.Stream(io.MultiReader(strings.NewReader(events(first, stop)), iotest.ErrReader(errors.New("reset"))))
-		compare(t, transcript(s), []string{first, stop + " | finish stop", "done"})
+		compare(t, providertest.Transcript(s), []string{first, stop + " | finish stop", "done"})
 	})
 	t.Run("comments at most every minute", func(t *testing.T) {
 		in := events(first) + strings.Repeat(": k\n\n", 6) + events(stop, "[DONE]")

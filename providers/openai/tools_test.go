@@ -3,6 +3,8 @@ package openai_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/providers/providertest"
 )
 
 // tool writes a chunk with the elements of tool_calls.
@@ -115,7 +117,7 @@ func TestStreamTools(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := events(append(tt.in, "[DONE]")...)
-			compare(t, transcript(newDialect(t, "openai").Stream(strings.NewReader(in))), append(tt.want, "done"))
+			compare(t, providertest.Transcript(newDialect(t, "openai").Stream(strings.NewReader(in))), append(tt.want, "done"))
 		})
 	}
 }
@@ -126,8 +128,8 @@ func TestStreamToolsWithoutIDs(t *testing.T) {
 		tool(`{"index":0,"id":"late","function":{"arguments":"3"}}`),
 		"[DONE]",
 	)
-	got := transcript(newDialect(t, "openai").Stream(strings.NewReader(in)))
-	if again := transcript(newDialect(t, "openai").Stream(strings.NewReader(in))); strings.Join(got, "") != strings.Join(again, "") {
+	got := providertest.Transcript(newDialect(t, "openai").Stream(strings.NewReader(in)))
+	if again := providertest.Transcript(newDialect(t, "openai").Stream(strings.NewReader(in))); strings.Join(got, "") != strings.Join(again, "") {
 		t.Errorf("ids differ:\n%v\n%v", got, again)
 	}
 	if n := strings.Count(got[0], `"id":"call_`); n != 2 {
@@ -150,6 +152,6 @@ func TestStreamHeldGoesBeforeTheEnd(t *testing.T) {
 		events(begin, stop): {held, stop + " | finish stop", "done"},
 		events(begin) + ": k\n\n" + events(stop, "[DONE]"): {"comment", held, stop + " | finish stop", "done"},
 	} {
-		compare(t, transcript(newDialect(t, "openai").Stream(strings.NewReader(in))), want)
+		compare(t, providertest.Transcript(newDialect(t, "openai").Stream(strings.NewReader(in))), want)
 	}
 }

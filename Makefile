@@ -1,0 +1,64 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+IMAGE       ?= sluice-gateway:$(VERSION)
+FUZZTIME    ?= 30s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BENCHED     := ./budget ./budget/tokens ./gateway/request ./telemetry ./auth
+GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*' -not -path './.git/*')
+
+.PHONY: help build run test bench lint gofmt vet staticcheck fmt fuzz cover docker clean ci
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## the static program, bin/gateway
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/gateway ./cmd/gateway
+
+run: build ## build, then serve; ARGS="--config gateway.yaml"
+	exec bin/gateway serve $(ARGS)
+
+test: ## all tests, with the race detector; installs what they need
+	scripts/setup-test.sh
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+bench: ## micro benchmarks, then the whole gateway under load
+	go test -run '^$$' -bench . -benchmem -benchtime 0.3s $(BENCHED)
+	go run ./test/bench
+
+lint: gofmt vet staticcheck ## gofmt, go vet and staticcheck
+
+gofmt: ## fail on files that gofmt would change
+	@unformatted="$$(gofmt -l $(GOFILES))"; \
+	if [[ -n "$$unformatted" ]]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+
+vet: ## go vet
+	go vet ./...
+
+staticcheck: ## staticcheck, at a pinned version
+	go run $(STATICCHECK) ./...
+
+fmt: ## format all Go files
+	gofmt -w $(GOFILES)
+
+fuzz: ## every fuzz target in turn, FUZZTIME (30s) each
+	@grep -rnoE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]*' . | sort | \
+	while IFS=: read -r file _ decl; do \
+		echo "== $${decl#func } in $$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$${decl#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
+	done
+
+cover: ## test coverage, in coverage.out and as a summary
+	go test -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -func=coverage.out | tail -n 1
+
+docker: ## the container image, IMAGE
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
+
+clean: ## remove what the other targets made
+	rm -rf bin coverage.out test/sdk/node/node_modules
+
+ci: ## what the continuous integration runs
+	bash .ci/run

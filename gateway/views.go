@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/shedding"
+	"github.com/sluice-gateway/sluice/telemetry"
+)
+
+// BucketState is one live bucket and whose it is.
+type BucketState struct {
+	Scope, Name string
+	budget.BucketView
+}
+
+// BucketStates answers every bucket as it is now, in the order of their names.
+func (g *Gateway) BucketStates() []BucketState {
+	n := g.current.Load()
+	now := g.clock.now()
+	var out []BucketState
+	var views []budget.BucketView
+	for _, s := range n.scopes {
+		views = s.View(now, views[:0])
+		for _, v := range views {
+			out = append(out, BucketState{s.Kind().String(), s.Name(), v})
+		}
+	}
+	slices.SortStableFunc(out, func(a, b BucketState) int {
+		return strings.Compare(a.Scope+"\x00"+a.Name+"\x00"+a.Limit.Name, b.Scope+"\x00"+b.Name+"\x00"+b.Limit.Name)
+	})
+	return out
+}
+
+// Now is the present moment of the timeline that bucket states speak in.
+func (g *Gateway) Now() budget.Instant { return g.clock.now() }
+
+// Buckets is telemetry.Source's.
+func (g *Gateway) Buckets() []telemetry.Bucket {
+	var out []telemetry.Bucket
+	for _, b := range g.BucketStates() {
+		out = append(out, telemetry.Bucket{
+			Scope: b.Scope, Name: b.Name, Dimension: b.Limit.Dimension.String(), Limit: b.Limit.Name,
+			Amount: float64(b.Limit.Amount), Level: float64(b.Level), Reserved: float64(b.Reserved), InDebt: float64(b.Debt),
+		})
+	}
+	return out
+}
+
+// QueueDepth is telemetry.Source's.
+func (g *Gateway) QueueDepth() map[string]int {
+	out := map[string]int{}
+	for c := shedding.Critical; c <= shedding.Low; c++ {
+		out[c.String()] = 0
+	}
+	for _, d := range g.current.Load().dispatchers {
+		d.mu.Lock()
+		for c := shedding.Critical; c <= shedding.Low; c++ {
+			out[c.String()] += d.pool.Queued(c)
+		}
+		d.mu.Unlock()
+	}
+	return out
+}
+
+// AccountState is one account of a provider with its keys, by fingerprint.
+type AccountState struct {
+	Provider, Account string
+	InFlight          int
+	Keys              []KeyState
+}
+
+// KeyState is one upstream key.
+type KeyState struct{ Fingerprint, State, Why string }
+
+// AccountStates answers every account that a route uses, in the order of their names.
+func (g *Gateway) AccountStates() []AccountState {
+	n := g.current.Load()
+	byAccount := map[*admission.Account]*AccountState{}
+	for _, l := range n.lanes {
+		d := lockLane(l)
+		s := byAccount[l.Account]
+		if s == nil {
+			s = &AccountState{Provider: l.Account.Provider, Account: l.Account.Name}
+			byAccount[l.Account] = s
+			prints := n.upstreams[s.Provider].prints[s.Account]
+			for i, k := range l.Account.Keys {
+				if i < len(prints) {
+					s.Keys = append(s.Keys, KeyState{prints[i], k.State.String(), k.Why})
+				}
+			}
+		}
+		s.InFlight += l.InFlight()
+		d.mu.Unlock()
+	}
+	out := make([]AccountState, 0, len(byAccount))
+	for _, s := range byAccount {
+		out = append(out, *s)
+	}
+	slices.SortFunc(out, func(a, b AccountState) int {
+		return strings.Compare(a.Provider+"\x00"+a.Account, b.Provider+"\x00"+b.Account)
+	})
+	return out
+}
+
+// Keys is telemetry.Source's.
+func (g *Gateway) Keys() []telemetry.KeyUp {
+	var out []telemetry.KeyUp
+	for _, a := range g.AccountStates() {
+		for _, k := range a.Keys {
+			out = append(out, telemetry.KeyUp{
+				Provider: a.Provider, Account: a.Account, Fingerprint: k.Fingerprint, Up: k.State == admission.KeyEnabled.String(),
+			})
+		}
+	}
+	return out
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes the machine ready for `make test`: a C compiler for the race detector, curl, and node
+# with OpenAI's JavaScript SDK for test/sdk. Does nothing where all of it is there.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf 'setup-test: %s\n' "$*"; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+packages=()
+have "${CC:-cc}" || have gcc || packages+=(gcc libc6-dev)
+have curl || packages+=(curl ca-certificates)
+have node || packages+=(nodejs)
+have npm || packages+=(npm)
+
+if ((${#packages[@]})); then
+	if ! have apt-get; then
+		say "missing: ${packages[*]} (Debian's names); there is no apt-get here, please install them" >&2
+		exit 1
+	fi
+	root=()
+	if ((EUID != 0)); then
+		have sudo || { say "installing ${packages[*]} needs root, and there is no sudo" >&2; exit 1; }
+		root=(sudo)
+	fi
+	say "installing with apt-get: ${packages[*]}"
+	"${root[@]}" apt-get update -qq
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+fi
+
+sdk=test/sdk/node
+installed=$sdk/node_modules/.package-lock.json # npm writes it last
+if [[ ! -e $installed || $sdk/package-lock.json -nt $installed ]]; then
+	say "installing with npm: what $sdk/package-lock.json names"
+	(cd "$sdk" && npm ci --no-audit --no-fund)
+	touch "$installed"
+fi
+say "ready"
