@@ -13,4 +13,6 @@ COPY --from=build /out/gateway /gateway
 USER 65532:65532
 EXPOSE 8080 8081
 ENTRYPOINT ["/gateway"]
-CMD ["serve"]
+# The API is reachable from outside the container; the admin listener only once it has a
+# token and an address of its own.
+CMD ["serve", "--listen", "0.0.0.0:8080"]

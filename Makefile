@@ -5,11 +5,12 @@ SHELL := /bin/bash
 VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 IMAGE       ?= sluice-gateway:$(VERSION)
 FUZZTIME    ?= 30s
+BENCHTIME   ?= 0.3s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-BENCHED     := ./budget ./budget/tokens ./gateway/request ./telemetry ./auth
+BENCHED      = $(shell grep -rlE --include='*_test.go' --exclude-dir=node_modules '^func Benchmark' . | xargs -n1 dirname | sort -u)
 GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*' -not -path './.git/*')
 
-.PHONY: help build run test bench lint gofmt vet staticcheck fmt fuzz cover docker clean ci
+.PHONY: help build run test bench lint gofmt vet staticcheck fmt fuzz cover differential docker clean ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,9 +25,9 @@ test: ## all tests, with the race detector; installs what they need
 	scripts/setup-test.sh
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
 
-bench: ## micro benchmarks, then the whole gateway under load
-	go test -run '^$$' -bench . -benchmem -benchtime 0.3s $(BENCHED)
-	go run ./test/bench
+bench: ## micro benchmarks (BENCHTIME each), then the whole gateway under load (BENCHARGS="-short" is quick)
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(BENCHED)
+	go run ./test/bench $(BENCHARGS)
 
 lint: gofmt vet staticcheck ## gofmt, go vet and staticcheck
 
@@ -53,6 +54,9 @@ fuzz: ## every fuzz target in turn, FUZZTIME (30s) each
 cover: ## test coverage, in coverage.out and as a summary
 	go test -coverpkg=./... -coverprofile=coverage.out ./...
 	go tool cover -func=coverage.out | tail -n 1
+
+differential: ## token counts of a million random texts per encoding against tiktoken-go's
+	go test -count=1 -timeout 60m -v -run 'AgainstTheReference' ./budget/tokens -args -differential=1000000
 
 docker: ## the container image, IMAGE
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .

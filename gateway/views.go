@@ -117,3 +117,6 @@ func (g *Gateway) Keys() []telemetry.KeyUp {
 	}
 	return out
 }
+
+// Never is the moment of what time alone does not bring.
+const Never = budget.Never

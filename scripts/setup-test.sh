@@ -24,8 +24,19 @@ if ((${#packages[@]})); then
 		root=(sudo)
 	fi
 	say "installing with apt-get: ${packages[*]}"
-	"${root[@]}" apt-get update -qq
-	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+	install() {
+		"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+	}
+	if ! install; then
+		say "that failed; once more, with fresh package lists"
+		"${root[@]}" apt-get update -qq
+		install
+	fi
+fi
+
+if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; then
+	say "node 20 or later is needed; $(command -v node) is $(node --version)" >&2
+	exit 1
 fi
 
 sdk=test/sdk/node

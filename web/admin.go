@@ -78,7 +78,9 @@ func New(o Options) *Admin {
 		r.Get("/budgets", func(w http.ResponseWriter, _ *http.Request) { list(w, o.Gateway.Budgets()) })
 		r.Get("/upstreams", func(w http.ResponseWriter, _ *http.Request) { list(w, o.Gateway.Upstreams()) })
 		r.Post("/reload", a.reload)
-		r.NotFound(func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusNotFound, "not_found", "no such resource") })
+		r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+			fail(w, http.StatusNotFound, "not_found", "no such resource")
+		})
 	})
 	a.Handler = r
 	return a

@@ -23,11 +23,11 @@ type connector struct {
 	estimator *tokens.Estimator
 
 	mu        sync.Mutex
-	simulated map[string]*simulated.Server
+	simulated map[string]simulatedServer
 }
 
 func newConnector(e *tokens.Estimator) *connector {
-	return &connector{estimator: e, simulated: map[string]*simulated.Server{}}
+	return &connector{estimator: e, simulated: map[string]simulatedServer{}}
 }
 
 // connect makes a provider's dialect and HTTP client.

@@ -9,19 +9,19 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // time zones of limits, also where the system has none
 
 	"github.com/spf13/cobra"
 
-	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/providers/openai"
 	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web"
 )
@@ -94,9 +94,11 @@ func (s *service) setUp() (err error) {
 	}
 	s.estimator = tokens.New(tokens.Options{Counter: s.cfg.Tokens.Counter})
 	metrics := telemetry.NewMetrics()
+	connector := newConnector(s.estimator)
 	s.gateway, err = gateway.New(gateway.Options{
-		Config: s.cfg, Connect: newConnector(s.estimator).connect, Tokens: s.estimator, Log: s.log, Probe: probe,
-		Sink: telemetry.Multi{metrics, telemetry.NewRecordLogger(s.log)},
+		Config: s.cfg, Connect: connector.connect, Tokens: s.estimator, Log: s.log, Probe: connector.probe,
+		Embeddings: openai.ConvertEmbeddings,
+		Sink:       telemetry.Multi{metrics, telemetry.NewRecordLogger(s.log)},
 	})
 	if err != nil {
 		return err
@@ -106,7 +108,7 @@ func (s *service) setUp() (err error) {
 	if err != nil {
 		return err
 	}
-	admin := web.New(web.Options{Token: token, Metrics: metrics.Handler(), Gateway: s.gateway, Reload: s.reload})
+	admin := web.New(web.Options{Token: token, Metrics: metrics.Handler(), Gateway: dataPlane{s.gateway}, Reload: s.reload})
 	if s.api, err = listen(s.cfg.Server.Listen, s.gateway.Handler()); err != nil {
 		return err
 	}
@@ -252,11 +254,11 @@ func (s *service) watch(ctx context.Context) {
 			return
 		case <-hup:
 		case <-tick.C:
-			if now := s.marks(); now == seen {
+			now := s.marks()
+			if now == seen {
 				continue
-			} else {
-				seen = now
 			}
+			seen = now
 		}
 		if err := s.reload(); err != nil {
 			s.log.Error("configuration not loaded; the old one goes on", "error", err.Error())
@@ -322,8 +324,3 @@ Try it:
 
 `, api, admin, s.demoKey)
 }
-
-var _ http.Handler = (*web.Admin)(nil)
-
-// wellFormed says whether the demo key has the form of a generated one.
-func wellFormed(k string) bool { return auth.WellFormed(k) }

@@ -35,7 +35,8 @@ type stream struct {
 	piece   bool // the chunk brought a piece of the held name
 	comment time.Time
 	held    *heldChunk
-	queued  *providers.Event // goes out after the held chunk
+	queued  providers.Event // goes out after the held chunk
+	waiting bool            // queued is set
 	ended   bool
 	done    bool  // the upstream said so
 	err     error // that ended the reader
@@ -64,9 +65,9 @@ type heldChunk struct {
 
 // Next answers the next event.
 func (s *stream) Next() (providers.Event, error) {
-	if e := s.queued; e != nil {
-		s.queued = nil
-		return *e, nil
+	if s.waiting {
+		s.waiting = false
+		return s.queued, nil
 	}
 	for !s.ended && s.err == nil {
 		f, err := s.in.next()
@@ -257,7 +258,7 @@ func (s *stream) release(e providers.Event) providers.Event {
 	if h == nil {
 		return e
 	}
-	s.held, s.queued = nil, &e
+	s.held, s.queued, s.waiting = nil, e, true
 	return s.let(h)
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // place is where a package stands in the project.
@@ -63,119 +62,47 @@ func places() []place {
 	}
 }
 
-// testLibraries may be imported by any test.
-func testLibraries() []string {
-	return []string{"pgregory.net/rapid", "go.uber.org/goleak", "github.com/google/go-cmp"}
-}
-
-// matches says whether a directory is what a pattern names.
-func matches(pattern, dir string) bool {
-	if pattern == "*" || pattern == dir {
+// matches tells whether a package is what a pattern names.
+func matches(pattern, pkg string) bool {
+	if pattern == "*" || pattern == pkg {
 		return true
 	}
-	below, ok := strings.CutSuffix(pattern, "*")
-	return ok && strings.HasPrefix(dir, below)
+	above, ok := strings.CutSuffix(pattern, "/*")
+	return ok && strings.HasPrefix(pkg, above+"/")
 }
 
-func placeOf(dir string) (place, bool) {
-	for _, p := range places() {
-		if matches(p.dir, dir) {
-			return p, true
-		}
+func placeOf(pkg string) (place, bool) {
+	all := places()
+	i := slices.IndexFunc(all, func(p place) bool { return matches(p.dir, pkg) })
+	if i < 0 {
+		return place{}, false
 	}
-	return place{}, false
+	return all[i], true
 }
 
-// checkImports answers what a file imports against the order of the house.
-func checkImports(f *file) []string {
-	p, ok := placeOf(f.dir())
+// checkImports holds a file's imports against the order of the house.
+func checkImports(s source) []string {
+	p, ok := placeOf(s.pkg())
 	if !ok {
-		return []string{fmt.Sprintf("%s: the package %s has no place in the table of test/layering/imports_test.go: say what it may import, and why", f.path, f.dir())}
+		return []string{fmt.Sprintf("%s: package %s has no place in the table of test/layering/imports_test.go: say there what it may import, and why", s.name, s.pkg())}
 	}
-	var problems []string
-	for imported := range f.imports() {
-		if problem := checkImport(f, p, imported); problem != "" {
-			problems = append(problems, problem)
+	var bad []string
+	for _, i := range s.internal() {
+		if !slices.ContainsFunc(p.may, func(m string) bool { return matches(m, i.path) }) {
+			bad = append(bad, fmt.Sprintf("%s: %s must not import %s: %s", s.at(i.node), s.pkg(), i.path, p.why))
 		}
 	}
-	slices.Sort(problems)
-	return problems
-}
-
-func checkImport(f *file, p place, imported string) string {
-	if imported == module || strings.HasPrefix(imported, module+"/") {
-		inside := strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
-		own := f.test() && (inside == f.dir() || strings.HasSuffix(inside, "test") && strings.HasPrefix(inside, strings.Split(f.dir(), "/")[0]+"/"))
-		if own || slices.ContainsFunc(p.may, func(m string) bool { return matches(m, inside) }) {
-			return ""
+	for _, i := range s.imports() {
+		if !library(i.path) || slices.Contains(p.wraps, "*") || within(i.path, p.wraps...) {
+			continue
 		}
-		return fmt.Sprintf("%s imports %s, and may not: %s", f.path, inside, p.why)
+		bad = append(bad, fmt.Sprintf("%s: %s must not import the library %s: a library is kept to the packages that exist for it", s.at(i.node), s.pkg(), i.path))
 	}
-	host, _, _ := strings.Cut(imported, "/")
-	if !strings.Contains(host, ".") {
-		return "" // the standard library
-	}
-	allowed := p.wraps
-	if f.test() {
-		allowed = append(slices.Clone(allowed), testLibraries()...)
-	}
-	for _, w := range allowed {
-		if w == "*" || imported == w || strings.HasPrefix(imported, w+"/") {
-			return ""
-		}
-	}
-	return fmt.Sprintf("%s imports the library %s; %s wraps %v and nothing else: a library is kept to the one package that exists for it", f.path, imported, p.dir, p.wraps)
+	return bad
 }
 
-func TestImportDirections(t *testing.T) {
-	for _, f := range project(t) {
-		for _, problem := range checkImports(f) {
-			t.Error(problem)
-		}
-	}
-}
-
-func TestImportChecksBite(t *testing.T) {
-	cases := []struct {
-		path, imports string
-		want          string // part of the one problem; "": none
-	}{
-		{"budget/x.go", "time", ""},
-		{"budget/x.go", module + "/fallback", "it is a leaf"},
-		{"budget/x.go", module, "it is a leaf"},
-		{"budget/x.go", "github.com/redis/go-redis/v9", "wraps []"},
-		{"budget/x_test.go", "pgregory.net/rapid", ""},
-		{"budget/x_test.go", module + "/budget/budgettest", ""},
-		{"budget/x_test.go", module + "/gateway", "it is a leaf"},
-		{"budget/tokens/x.go", module + "/budget", ""},
-		{"budget/tokens/x.go", "github.com/pkoukk/tiktoken-go", ""},
-		{"budget/redis/x.go", module + "/budget", ""},
-		{"budget/redis/x.go", module + "/budget/tokens", "its parent's contract"},
-		{"gateway/admission/x.go", module + "/shedding", ""},
-		{"gateway/admission/x.go", module + "/providers", "the decision core is pure"},
-		{"gateway/x.go", module + "/providers", ""},
-		{"gateway/x.go", module + "/providers/openai", "written against contracts"},
-		{"gateway/x.go", module + "/web", "written against contracts"},
-		{"web/x.go", module + "/gateway", "small interfaces"},
-		{"providers/openai/x.go", module + "/providers/simulated", "dialects never import each other"},
-		{"providers/openai/x_test.go", module + "/providers/providertest", ""},
-		{"cmd/gateway/x.go", module + "/gateway", ""},
-		{"test/e2e/x_test.go", module + "/gateway", ""},
-		{"helpers/x.go", "time", "has no place in the table"},
-	}
-	for _, c := range cases {
-		f := snippet(t, c.path, "package x\nimport _ \""+c.imports+"\"\n")
-		expect(t, c.path+" → "+c.imports, checkImports(f), c.want)
-	}
-}
-
-// expect holds the problems found against the one expected; "" expects none.
-func expect(t *testing.T, what string, got []string, want string) {
-	t.Helper()
-	switch {
-	case want == "" && len(got) > 0:
-		t.Errorf("%s: unexpected %q", what, got)
-	case want != "" && (len(got) != 1 || !strings.Contains(got[0], want)):
-		t.Errorf("%s: got %q, want one with %q", what, got, want)
-	}
+// library tells whether an import is neither the standard library's nor the module's.
+func library(p string) bool {
+	host, _, _ := strings.Cut(p, "/")
+	return strings.Contains(host, ".") && !within(p, module)
 }
