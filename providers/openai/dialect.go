@@ -115,6 +115,7 @@ func (d *Dialect) NewRequest(ctx context.Context, c providers.Call) (*http.Reque
 		accept = "text/event-stream"
 	}
 	r.Header["Accept"] = []string{accept}
+	r.Header["User-Agent"] = []string{"sluice"}
 	r.Header["Content-Type"] = []string{"application/json"}
 	if c.Key != "" {
 		r.Header["Authorization"] = []string{"Bearer " + c.Key}
@@ -138,7 +139,7 @@ func mayForward(name string) bool {
 		}
 	}
 	return !slices.Contains([]string{
-		"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "forwarded",
+		"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect", "forwarded", "user-agent",
 		"via", "x-real-ip", "referer", "origin", "",
 	}, lower)
 }
