@@ -183,6 +183,7 @@ type Policy struct {
 // longest that its word is taken for: a limit of minutes that asks for days is
 // mistaken, and the next attempt will tell.
 const (
+	rateBlock  = 500 * time.Millisecond
 	burstBlock = 5 * time.Second
 	dailyBlock = time.Hour
 	sickBlock  = time.Second
@@ -211,7 +212,11 @@ func (p Policy) Decide(s State, f Failure, rnd func() float64) Verdict {
 func (p Policy) verdict(s State, f Failure, rnd func() float64) Verdict {
 	switch f.Cause {
 	case RateRequests, RateTokens, RateUnknown:
-		return Verdict{Action: Rotate, BlockAccountFor: min(f.RetryAfter, longestBlock), Reason: "rate limit: another account"}
+		block := f.RetryAfter
+		if block <= 0 { // nothing was told: ask again, more and more slowly
+			block = rateBlock << min(max(s.Attempts-1, 0), 5)
+		}
+		return Verdict{Action: Rotate, BlockAccountFor: min(block, longestBlock), Reason: "rate limit: another account"}
 	case BurstRamp:
 		return Verdict{Action: Rotate, BlockAccountFor: min(max(f.RetryAfter, burstBlock), longestBlock), Reason: "rate grew too quickly: account rests"}
 	case Daily:

@@ -161,7 +161,7 @@ func (b *builder) route(c *config.Route) error {
 // matches, or a lane without limits.
 func (b *builder) lane(p *config.Provider, a *config.Account, model string, u *upstream) *admission.Lane {
 	entry, _ := a.LimitsFor(model)
-	group := "*"
+	group := model // limits that nobody has told are the model's own
 	var limits []budget.Limit
 	if entry != nil {
 		group = strings.Join(entry.Models, ",")

@@ -144,7 +144,7 @@ func (x *exchange) refused(r admission.Refusal, c *chain) *apiError {
 		x.record.ShedReason = r.Reason.String()
 		return e
 	case admission.NoRoom:
-		if len(c.failures) > 0 && !c.allRateLimits() {
+		if len(c.failures) > 0 {
 			return c.exhausted()
 		}
 		return x.noRoom(r.At, r.Dimension)

@@ -106,6 +106,9 @@ func (t *ticket) wait(ctx context.Context) (admission.Effect, error) {
 // leave takes the call out of its pool, gives back a grant that came too late, and
 // forgets an answer nobody will read.
 func (t *ticket) leave() {
+	if t.at.Load() == nil {
+		return // it never arrived
+	}
 	d := t.lock()
 	now := d.clock.now()
 	d.pool.Cancel(now, &t.Call)

@@ -78,6 +78,9 @@ func TestKindNames(t *testing.T) {
 		}
 		seen[k.String()] = true
 	}
+	if !RateTokens.RateLimit() || !Daily.RateLimit() || QuotaExhausted.RateLimit() || Unclassified.RateLimit() {
+		t.Error("rate limits are others")
+	}
 	if kinds.String() != "unknown" || Endpoint(9).String() != "unknown" || Dimension(9).String() != "unknown" {
 		t.Error("what is not known has a name")
 	}

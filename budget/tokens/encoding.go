@@ -33,7 +33,7 @@ const cachedPiece = 128
 // encoding counts tokens as one of tiktoken's encodings does.
 type encoding struct {
 	split   splitter
-	ranks   map[string]int32
+	v       *vocabulary
 	seed    maphash.Seed
 	cache   []atomic.Pointer[merged]
 	mergers sync.Pool
@@ -53,20 +53,10 @@ func loadEncoding(n encodingName, classes classTable) (*encoding, error) {
 	}
 	e := &encoding{
 		split: splitter{classes: classes, o200k: n == o200k},
-		ranks: make(map[string]int32, len(ranks)), seed: maphash.MakeSeed(),
+		v:     newVocabulary(ranks), seed: maphash.MakeSeed(),
 		cache: make([]atomic.Pointer[merged], cacheSlots),
 	}
-	for piece, r := range ranks {
-		e.ranks[piece] = int32(r)
-	}
-	pairs := new([1 << 16]int32)
-	for i := range pairs {
-		pairs[i] = none
-		if r, ok := e.ranks[string([]byte{byte(i >> 8), byte(i)})]; ok {
-			pairs[i] = r
-		}
-	}
-	e.mergers.New = func() any { return &merger{ranks: e.ranks, pairs: pairs} }
+	e.mergers.New = func() any { return &merger{v: e.v} }
 	return e, nil
 }
 
@@ -89,7 +79,7 @@ func (e *encoding) piece(p []byte) int {
 	if len(p) == 1 {
 		return 1
 	}
-	if _, ok := e.ranks[string(p)]; ok {
+	if _, ok := e.v.ranks[string(p)]; ok {
 		return 1
 	}
 	if len(p) > cachedPiece {
@@ -108,7 +98,7 @@ func (e *encoding) merge(p []byte) int {
 	m := e.mergers.Get().(*merger)
 	n := m.count(p)
 	m.piece = nil
-	if cap(m.start) < 1<<16 { // a huge piece's memory is not kept
+	if cap(m.parts) < 1<<16 { // a huge piece's memory is not kept
 		e.mergers.Put(m)
 	}
 	return n

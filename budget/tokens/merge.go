@@ -1,101 +1,110 @@
 package tokens
 
-import (
-	"container/heap"
-	"math"
-)
+import "math"
 
 // none is the rank of a pair that is not in the vocabulary.
 const none = math.MaxInt32
 
-// sweepAlways is the length up to which sweeps are cheap whatever they merge.
-const sweepAlways = 192
+// sweepAlways is the number of parts up to which sweeps are cheap whatever they merge.
+const sweepAlways = 96
 
-// merger merges one piece that the vocabulary does not hold whole. Its slices are
-// reused.
+// bordersFrom is the length of a piece from which looking for borders pays.
+const bordersFrom = 24
+
+// merger merges one piece that the vocabulary does not hold whole. Its memory is
+// reused; it serves one piece at a time.
 type merger struct {
-	ranks map[string]int32
-	pairs *[1 << 16]int32 // ranks of two bytes
+	v     *vocabulary
 	piece []byte
-	start []int32 // where each part begins, and the end
-	rank  []int32 // rank of the pair of part i and the next
-	memo  [1024]memo
+	parts []part // and one more, empty, at the end of the piece
+	memo  [2048]memo
+	links []link
+	queue queue
 }
 
-// memo remembers the rank of a short pair, for runs of the same.
+// part is a token in the making.
+type part struct {
+	start int32
+	id    int32 // its own rank, which tells it from all others
+	rank  int32 // of the pair that it makes with the next part
+}
+
+// memo remembers the rank of a pair of parts, for texts that repeat themselves.
 type memo struct {
-	text [16]byte
-	n    int8
+	pair uint64
 	rank int32
 }
 
-// count answers how many tokens the piece is. Merging always takes the pair of the
+// count answers how many tokens the piece is.
+func (m *merger) count(piece []byte) int {
+	if len(piece) < bordersFrom {
+		return m.stretch(piece)
+	}
+	n, from := 0, 0
+	for i := 1; i < len(piece); i++ {
+		if m.v.border(piece, i) {
+			n += m.stretch(piece[from:i])
+			from = i
+		}
+	}
+	return n + m.stretch(piece[from:])
+}
+
+// stretch merges what lies between two borders. Merging always takes the pair of the
 // lowest rank, the leftmost of equals. A sweep merges all pairs of the lowest rank in
 // one pass: that is the same, unless a merge makes a pair of a lower rank still,
 // which is noticed; and it is linear for runs, where every sweep halves the parts.
 // Where sweeps bring little, a heap does the rest.
-func (m *merger) count(piece []byte) int {
+func (m *merger) stretch(piece []byte) int {
+	if len(piece) < 2 {
+		return len(piece)
+	}
 	m.begin(piece)
 	for {
 		lowest := m.lowest()
 		if lowest == none {
-			return len(m.start) - 1
+			return len(m.parts) - 1
 		}
-		before := len(m.start)
+		before := len(m.parts)
 		if !m.sweep(lowest) {
 			m.begin(piece)
 			return m.byHeap()
 		}
-		if n := len(m.start); n > sweepAlways && before-n < before/16 {
+		if n := len(m.parts); n > sweepAlways && before-n < before/16 {
 			return m.byHeap()
 		}
 	}
 }
 
+// begin makes every byte a part.
 func (m *merger) begin(piece []byte) {
 	m.piece = piece
-	m.start, m.rank = m.start[:0], m.rank[:0]
-	for i := 0; i <= len(piece); i++ {
-		m.start = append(m.start, int32(i))
+	m.parts = m.parts[:0]
+	for i, c := range piece {
+		p := part{int32(i), m.v.single[c], none}
+		if i+1 < len(piece) {
+			p.rank = m.v.pairs[int(c)<<8|int(piece[i+1])]
+		}
+		m.parts = append(m.parts, p)
 	}
-	for i := 0; i+2 <= len(piece); i++ {
-		m.rank = append(m.rank, m.lookup(int32(i), int32(i+2)))
-	}
+	m.parts = append(m.parts, part{int32(len(piece)), 0, none})
 }
 
-// lookup answers the rank of a stretch of the piece.
-func (m *merger) lookup(from, to int32) int32 {
-	text := m.piece[from:to]
-	if len(text) == 2 {
-		return m.pairs[int(text[0])<<8|int(text[1])]
-	}
-	if len(text) > 16 {
-		return m.find(text)
-	}
-	h := uint32(len(text)) * 0x9e3779b1
-	for _, c := range text {
-		h = (h ^ uint32(c)) * 0x01000193
-	}
-	e := &m.memo[h>>22]
-	if int(e.n) == len(text) && string(e.text[:e.n]) == string(text) {
+// pair answers the rank of two parts as one, of which the second ends at end.
+func (m *merger) pair(a, b part, end int32) int32 {
+	key := uint64(uint32(a.id))<<32 | uint64(uint32(b.id)) + 1
+	e := &m.memo[key*0x9e3779b97f4a7c15>>53]
+	if e.pair == key {
 		return e.rank
 	}
-	e.n = int8(copy(e.text[:], text))
-	e.rank = m.find(text)
+	e.pair, e.rank = key, m.v.find(m.piece[a.start:end])
 	return e.rank
-}
-
-func (m *merger) find(text []byte) int32 {
-	if r, ok := m.ranks[string(text)]; ok {
-		return r
-	}
-	return none
 }
 
 func (m *merger) lowest() int32 {
 	low := int32(none)
-	for _, r := range m.rank {
-		low = min(low, r)
+	for i := range m.parts {
+		low = min(low, m.parts[i].rank)
 	}
 	return low
 }
@@ -103,97 +112,133 @@ func (m *merger) lowest() int32 {
 // sweep merges the pairs of a rank from left to right; false when that made a pair of
 // a lower rank.
 func (m *merger) sweep(rank int32) bool {
-	pairs := len(m.rank)
+	p := m.parts
+	last := len(p) - 1 // the empty part
 	w := 0
-	for i := 0; i < pairs; w++ {
-		m.start[w] = m.start[i]
-		if m.rank[i] != rank {
-			m.rank[w] = m.rank[i]
+	for i := 0; i < last; w++ {
+		if p[i].rank != rank {
+			p[w] = p[i]
 			i++
 			continue
 		}
+		one := part{p[i].start, rank, none}
 		i += 2
 		if w > 0 {
-			m.rank[w-1] = m.lookup(m.start[w-1], m.start[i])
-			if m.rank[w-1] < rank {
+			p[w-1].rank = m.pair(p[w-1], one, p[i].start)
+			if p[w-1].rank < rank {
 				return false
 			}
 		}
-		if i > pairs { // the merged part is the last
-			m.start[w+1] = m.start[i]
-			m.start, m.rank = m.start[:w+2], m.rank[:w]
-			return true
+		if i < last {
+			one.rank = m.pair(one, p[i], p[i+1].start)
+			if one.rank < rank {
+				return false
+			}
 		}
-		m.rank[w] = m.lookup(m.start[w], m.start[i+1])
-		if m.rank[w] < rank {
-			return false
-		}
+		p[w] = one
 	}
-	// The last part was not merged.
-	m.start[w], m.start[w+1] = m.start[pairs], m.start[pairs+1]
-	m.start, m.rank = m.start[:w+2], m.rank[:w]
+	p[w] = p[last]
+	m.parts = p[:w+1]
 	return true
 }
 
-// links are the parts as a list, for merging in any order.
-type links struct {
-	prev, next []int32
-	rank       []int32
-	queue      []uint64 // rank and part
-}
-
-func (l *links) Len() int           { return len(l.queue) }
-func (l *links) Less(i, j int) bool { return l.queue[i] < l.queue[j] }
-func (l *links) Swap(i, j int)      { l.queue[i], l.queue[j] = l.queue[j], l.queue[i] }
-
-// Push is heap.Interface's.
-func (l *links) Push(x any) { l.queue = append(l.queue, x.(uint64)) }
-
-// Pop is heap.Interface's.
-func (l *links) Pop() any {
-	last := len(l.queue) - 1
-	x := l.queue[last]
-	l.queue = l.queue[:last]
-	return x
-}
+// link holds a part in its place while parts are merged in any order.
+type link struct{ prev, next int32 }
 
 // byHeap merges what is left in order of rank.
 func (m *merger) byHeap() int {
-	n := len(m.start) - 1
-	l := &links{prev: make([]int32, n+1), next: make([]int32, n+1), rank: make([]int32, n+1)}
-	for i := range n + 1 {
-		l.prev[i], l.next[i], l.rank[i] = int32(i-1), int32(i+1), none
-		if i < len(m.rank) && m.rank[i] != none {
-			l.rank[i] = m.rank[i]
-			l.queue = append(l.queue, uint64(m.rank[i])<<32|uint64(i))
+	end := int32(len(m.parts) - 1)
+	m.links, m.queue = m.links[:0], m.queue[:0]
+	for i := range m.parts {
+		m.links = append(m.links, link{int32(i) - 1, int32(i) + 1})
+		if r := m.parts[i].rank; r != none {
+			m.queue = append(m.queue, uint64(r)<<32|uint64(i))
 		}
 	}
-	heap.Init(l)
-	parts := n
-	set := func(i int32) { // looks at the pair of part i and the next
-		l.rank[i] = none
-		if second := l.next[i]; second < int32(n) {
-			if r := m.lookup(m.start[i], m.start[l.next[second]]); r != none {
-				l.rank[i] = r
-				heap.Push(l, uint64(r)<<32|uint64(i))
-			}
-		}
-	}
-	for len(l.queue) > 0 {
-		e := heap.Pop(l).(uint64)
-		i := int32(e & math.MaxUint32)
-		if l.rank[i] != int32(e>>32) {
+	m.queue.order()
+	n := int(end)
+	for len(m.queue) > 0 {
+		least := m.queue.pop()
+		i, rank := int32(least&math.MaxUint32), int32(least>>32)
+		if m.parts[i].rank != rank {
 			continue // was merged away, or has changed
 		}
-		gone := l.next[i]
-		l.next[i] = l.next[gone]
-		l.prev[l.next[gone]] = i
-		l.rank[gone] = none
-		parts--
-		set(i)
-		if l.prev[i] >= 0 {
-			set(l.prev[i])
+		gone := m.links[i].next
+		after := m.links[gone].next
+		m.links[i].next, m.links[after].prev = after, i
+		m.parts[i].id = rank
+		m.parts[gone].rank = none
+		n--
+		m.look(i, end)
+		if before := m.links[i].prev; before >= 0 {
+			m.look(before, end)
 		}
 	}
-	return parts
+	return n
+}
+
+// look finds the rank of part i and the next anew.
+func (m *merger) look(i, end int32) {
+	m.parts[i].rank = none
+	next := m.links[i].next
+	if next >= end {
+		return
+	}
+	r := m.pair(m.parts[i], m.parts[next], m.parts[m.links[next].next].start)
+	if r == none {
+		return
+	}
+	m.parts[i].rank = r
+	m.queue.push(uint64(r)<<32 | uint64(i))
+}
+
+// queue is a heap of pairs, the least first: rank, then place.
+type queue []uint64
+
+func (q queue) order() {
+	for i := len(q)/2 - 1; i >= 0; i-- {
+		q.sink(i)
+	}
+}
+
+func (q *queue) push(x uint64) {
+	h := append(*q, x)
+	i := len(h) - 1
+	for i > 0 && h[(i-1)/2] > x {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	h[i] = x
+	*q = h
+}
+
+func (q *queue) pop() uint64 {
+	h := *q
+	least, last := h[0], len(h)-1
+	h[0] = h[last]
+	h = h[:last]
+	if last > 0 {
+		h.sink(0)
+	}
+	*q = h
+	return least
+}
+
+func (q queue) sink(i int) {
+	x := q[i]
+	for {
+		child := 2*i + 1
+		if child >= len(q) {
+			break
+		}
+		if child+1 < len(q) && q[child+1] < q[child] {
+			child++
+		}
+		if q[child] >= x {
+			break
+		}
+		q[i] = q[child]
+		i = child
+	}
+	q[i] = x
 }

@@ -48,7 +48,7 @@ type Call struct {
 	seq      uint64
 	floor    int // first target still allowed
 	pinned   int // one more than the last target allowed; 0: all are
-	excluded []*Lane
+	excluded []exclusion
 	hold     budget.Hold
 	grant    Grant
 	tokens   int64 // expected tokens while queued, for the backlog
@@ -57,6 +57,12 @@ type Call struct {
 	prev, next *Call
 	flow       *flow
 	heapIndex  [2]int // in deadlines, in sleepers; -1 when absent
+}
+
+// exclusion is a lane that a call does not try again for a target.
+type exclusion struct {
+	lane   *Lane
+	target int
 }
 
 // Status tells where the call stands.
@@ -143,7 +149,7 @@ type Effect struct {
 // Verdict is what a failed attempt means for the candidates of its call. It is the
 // pool's side of fallback's verdict.
 type Verdict struct {
-	// ExcludeLane: this call does not go to the failed lane again.
+	// ExcludeLane: this call does not go to the failed lane again for this target.
 	ExcludeLane bool
 	// NextTarget: this call skips the failed target for good.
 	NextTarget bool

@@ -72,7 +72,7 @@ func (p *Pool) lastTarget(now budget.Instant, c *Call) int {
 func (p *Pool) lookTarget(now budget.Instant, c *Call, t int, ahead bool, s *survey) {
 	best := 0.0
 	for _, l := range c.Route.Targets[t].Lanes {
-		if slices.Contains(c.excluded, l) {
+		if slices.Contains(c.excluded, exclusion{l, t}) {
 			s.excluded++
 			continue
 		}

@@ -106,7 +106,7 @@ func (p *Pool) Retry(now budget.Instant, c *Call, v Verdict) {
 	}
 	p.Block(now, g.Lane, v.BlockLane)
 	if v.ExcludeLane {
-		c.excluded = append(c.excluded, g.Lane)
+		c.excluded = append(c.excluded, exclusion{g.Lane, g.Target})
 	}
 	if v.Stay {
 		c.floor, c.pinned = g.Target, g.Target+1
@@ -158,7 +158,7 @@ func (p *Pool) Acquired(now budget.Instant, c *Call, a budget.Answer) {
 		return
 	}
 	if a.State == budget.TooLarge {
-		c.excluded = append(c.excluded, c.grant.Lane)
+		c.excluded = append(c.excluded, exclusion{c.grant.Lane, c.grant.Target})
 	} else {
 		p.Block(now, c.grant.Lane, max(a.At.Sub(now), time.Millisecond))
 	}

@@ -7,18 +7,18 @@ import (
 	"github.com/sluice-gateway/sluice/providers/providertest"
 )
 
+var (
+	begin     = tool(`{"index":0,"id":"x","type":"function","function":{"name":"get_weather","arguments":""}}`)
+	arguments = tool(`{"index":0,"function":{"arguments":"{}"}}`)
+)
+
 // tool writes a chunk with the elements of tool_calls.
 func tool(elements ...string) string {
 	return `{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[` + strings.Join(elements, ",") + `]}}]}`
 }
 
 func TestStreamTools(t *testing.T) {
-	begin := tool(`{"index":0,"id":"x","type":"function","function":{"name":"get_weather","arguments":""}}`)
-	arguments := tool(`{"index":0,"function":{"arguments":"{}"}}`)
-	tests := []struct {
-		name     string
-		in, want []string
-	}{
+	tests := []toolCase{
 		{
 			"clean", []string{begin, arguments},
 			[]string{begin + ` | text "get_weather"`, arguments + ` | text "{}"`},
@@ -66,6 +66,17 @@ func TestStreamTools(t *testing.T) {
 			[]string{tool(`{"id":"x","type":"function","function":{"name":"f","arguments":"1"},"index":0}`, `{"id":"y","type":"function","function":{"name":"g","arguments":"2"},"index":1}`) + ` | text "f1g2"`},
 		},
 		{
+			"the id comes after the index",
+			[]string{
+				tool(`{"index":0,"type":"function","function":{"arguments":""}}`),
+				tool(`{"index":0,"id":"x","function":{"name":"f","arguments":"{}"}}`),
+			},
+			[]string{
+				tool(`{"index":0,"type":"function","function":{"arguments":""}}`),
+				tool(`{"index":0,"id":"x","function":{"name":"f","arguments":"{}"}}`) + ` | text "f{}"`,
+			},
+		},
+		{
 			"an index is taken by one that was moved",
 			[]string{
 				tool(`{"index":0,"id":"x","type":"function","function":{"name":"f","arguments":"1"}}`, `{"index":0,"id":"y","type":"function","function":{"name":"g","arguments":"2"}}`),
@@ -78,6 +89,12 @@ func TestStreamTools(t *testing.T) {
 				tool(`{"index":0,"id":"x","function":{"arguments":"4"}}`) + ` | text "4"`,
 			},
 		},
+	}
+	checkTools(t, tests)
+}
+
+func TestStreamToolNames(t *testing.T) {
+	tests := []toolCase{
 		{
 			"a name in pieces",
 			[]string{
@@ -114,6 +131,16 @@ func TestStreamTools(t *testing.T) {
 			[]string{begin + ` | text "get_weather"`},
 		},
 	}
+	checkTools(t, tests)
+}
+
+type toolCase struct {
+	name     string
+	in, want []string
+}
+
+func checkTools(t *testing.T, tests []toolCase) {
+	t.Helper()
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := events(append(tt.in, "[DONE]")...)

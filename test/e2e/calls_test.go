@@ -139,12 +139,12 @@ func TestFallback(t *testing.T) {
 }
 
 func TestAllTargetsFail(t *testing.T) {
-	s, url := upstream(t, open("a"))
-	g := start(t, twoTargets(url, "    max_wait: 300ms"))
 	for _, c := range []struct {
 		rule   simulated.Rule
 		status int
 	}{{simulated.Rule{Status: 500}, 502}, {simulated.Rule{Status: 429, RetryAfter: "30"}, 429}, {simulated.Rule{Status: 401}, 502}} {
+		s, url := upstream(t, open("a"))
+		g := start(t, twoTargets(url, "    max_wait: 300ms"))
 		s.SetFailures([]simulated.Rule{c.rule})
 		a := g.chat("m", "Hello!")
 		if _, _, message := a.errorCode(); a.status != c.status || a.header.Get("X-Should-Retry") != "false" || message == "" {

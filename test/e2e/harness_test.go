@@ -248,7 +248,7 @@ client_keys:
 }
 
 func open(names ...string) simulated.Options {
-	o := simulated.Options{OutputTokens: 16, Headers: true}
+	o := simulated.Options{OutputTokens: 64, Headers: true}
 	for _, n := range names {
 		o.Accounts = append(o.Accounts, simulated.Account{Name: n, Keys: []string{"key-" + n}})
 	}
