@@ -27,10 +27,11 @@ func TestDecide(t *testing.T) {
 		want  Verdict
 	}{
 		{"requests, with a wait", everything, first, Failure{Cause: RateRequests, RetryAfter: 3 * time.Second}, Verdict{Action: Rotate, BlockAccountFor: 3 * time.Second}},
-		{"tokens, no wait told", everything, first, Failure{Cause: RateTokens}, Verdict{Action: Rotate}},
+		{"tokens, no wait told", everything, first, Failure{Cause: RateTokens}, Verdict{Action: Rotate, BlockAccountFor: 500 * time.Millisecond}},
 		{"a rate of minutes that asks for weeks", everything, first, Failure{Cause: RateUnknown, RetryAfter: 1000 * time.Hour}, Verdict{Action: Rotate, BlockAccountFor: time.Hour}},
-		{"a negative wait", everything, first, Failure{Cause: RateTokens, RetryAfter: -time.Second}, Verdict{Action: Rotate}},
-		{"rate limit, route stays", 0, first, Failure{Cause: RateRequests}, Verdict{Action: Rotate, Stay: true}},
+		{"a negative wait", everything, first, Failure{Cause: RateTokens, RetryAfter: -time.Second}, Verdict{Action: Rotate, BlockAccountFor: 500 * time.Millisecond}},
+		{"tokens, no wait told, again", everything, again, Failure{Cause: RateTokens}, Verdict{Action: Rotate, BlockAccountFor: time.Second}},
+		{"rate limit, route stays", 0, first, Failure{Cause: RateRequests}, Verdict{Action: Rotate, Stay: true, BlockAccountFor: 500 * time.Millisecond}},
 		{"burst", everything, first, Failure{Cause: BurstRamp}, Verdict{Action: Rotate, BlockAccountFor: 5 * time.Second}},
 		{"burst, shorter word", everything, first, Failure{Cause: BurstRamp, RetryAfter: time.Second}, Verdict{Action: Rotate, BlockAccountFor: 5 * time.Second}},
 		{"burst, longer word", everything, first, Failure{Cause: BurstRamp, RetryAfter: 9 * time.Second}, Verdict{Action: Rotate, BlockAccountFor: 9 * time.Second}},
@@ -58,10 +59,10 @@ func TestDecide(t *testing.T) {
 		{"content filter", everything, first, Failure{Cause: ContentFilter}, Verdict{Action: GiveUp, Stay: true}},
 		{"bad request", everything, first, Failure{Cause: BadRequest}, Verdict{Action: GiveUp, Stay: true}},
 		{"client gone", everything, first, Failure{Cause: Cancelled}, Verdict{Action: GiveUp, Stay: true}},
-		{"attempts exhausted", everything, State{Attempts: 6}, Failure{Cause: RateTokens}, Verdict{Action: GiveUp}},
+		{"attempts exhausted", everything, State{Attempts: 6}, Failure{Cause: RateTokens}, Verdict{Action: GiveUp, BlockAccountFor: 16 * time.Second}},
 		{"attempts exhausted, key still goes", everything, State{Attempts: 6}, Failure{Cause: InvalidKey}, Verdict{Action: GiveUp, DisableKey: true}},
 		{"attempts exhausted, account still rests", everything, State{Attempts: 6}, Failure{Cause: BurstRamp}, Verdict{Action: GiveUp, BlockAccountFor: 5 * time.Second}},
-		{"time exhausted", everything, State{Attempts: 1, Elapsed: time.Minute}, Failure{Cause: RateTokens}, Verdict{Action: GiveUp}},
+		{"time exhausted", everything, State{Attempts: 1, Elapsed: time.Minute}, Failure{Cause: RateTokens}, Verdict{Action: GiveUp, BlockAccountFor: 500 * time.Millisecond}},
 		{"time exhausted by the backoff", everything, State{Attempts: 1, Elapsed: time.Minute - 50*time.Millisecond}, Failure{Cause: ServerError}, Verdict{Action: GiveUp, After: 100 * time.Millisecond}},
 	}
 	for _, c := range cases {

@@ -16,10 +16,10 @@ import (
 )
 
 // credential reads the client key of a request.
-func (g *Gateway) credential(h http.Header) (string, error) {
+func credential(h http.Header) (string, *apiError) {
 	c, err := auth.FromRequest(h)
 	if err != nil {
-		return "", errors.New("You didn't provide a usable API key. Send it as `Authorization: Bearer <key>`.")
+		return "", errUnauthorized("You didn't provide a usable API key. Send it as `Authorization: Bearer <key>`.")
 	}
 	return c, nil
 }

@@ -129,11 +129,11 @@ func (x *exchange) fail(e *apiError) {
 
 // authenticate finds out who is calling.
 func (x *exchange) authenticate() *apiError {
-	credential, err := x.g.credential(x.r.Header)
+	presented, err := credential(x.r.Header)
 	if err != nil {
-		return errUnauthorized(err.Error())
+		return err
 	}
-	key, ok := x.rt.keys.Lookup(credential)
+	key, ok := x.rt.keys.Lookup(presented)
 	if !ok {
 		return errUnauthorized("Incorrect API key provided.")
 	}

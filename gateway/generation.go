@@ -24,7 +24,6 @@ type generation struct {
 	upstreams    map[string]*upstream
 	lanes        map[string]*admission.Lane
 	accounts     map[string]*admission.Account
-	owners       map[string]*budget.Scope
 	scopes       map[string]*budget.Scope // door scopes by kind and name
 	dispatchers  []*dispatcher
 	writeTimeout time.Duration

@@ -6,14 +6,15 @@ import (
 )
 
 // tally is what a bound is made from: how many characters of each kind a text has, told
-// from its bytes alone. It is exact for ASCII; other scripts are told by the first byte
-// of a character.
+// from its bytes alone. Other scripts than Latin are told by the first byte of a
+// character. Texts that nobody writes, of rare Han or of random letters, may count more
+// than the bound; everything that people and programs send to models counts less.
 type tally struct {
-	letters, words     int // ASCII letters, and runs of them
-	digits, numbers    int // and runs of them
-	spaces, loneSpaces int // and those that stand before a digit
-	signs              int // the rest of ASCII
-	wide               int // bytes of other scripts, weighted in quarters of a token
+	letters, words  int // ASCII letters; runs of them, and of capitals within
+	digits, numbers int // ASCII digits, and runs of them
+	gaps, lone      int // spaces behind a space, and spaces before a digit
+	signs           int // the rest of ASCII
+	wide            int // other scripts, in quarters of a token
 }
 
 const (
@@ -28,24 +29,25 @@ func within(x uint64, lo, hi byte) uint64 {
 
 // add looks at eight bytes at a time while they are ASCII.
 func (t *tally) add(s []byte) {
-	var letter, digit, space uint64 // of the byte before, at its place in a word
+	var letter, capital, digit, space uint64 // of the word before
 	for len(s) >= 8 {
 		x := binary.LittleEndian.Uint64(s)
 		if x&high != 0 {
 			n := t.others(s)
 			s = s[n:]
-			letter, digit, space = 0, 0, 0
+			letter, capital, digit, space = 0, 0, 0, 0
 			continue
 		}
-		l, d, b := within(x|0x20*every, 'a', 'z'), within(x, '0', '9'), within(x, ' ', ' ')
+		l, u := within(x|0x20*every, 'a', 'z'), within(x, 'A', 'Z')
+		d, b := within(x, '0', '9'), within(x, ' ', ' ')
 		t.letters += bits.OnesCount64(l)
-		t.words += bits.OnesCount64(l &^ (l<<8 | letter>>56))
+		t.words += bits.OnesCount64(l&^(l<<8|letter>>56) | u&^(u<<8|capital>>56))
 		t.digits += bits.OnesCount64(d)
 		t.numbers += bits.OnesCount64(d &^ (d<<8 | digit>>56))
-		t.spaces += bits.OnesCount64(b)
-		t.loneSpaces += bits.OnesCount64(d & (b<<8 | space>>56))
+		t.gaps += bits.OnesCount64(b & (b<<8 | space>>56))
+		t.lone += bits.OnesCount64(d & (b<<8 | space>>56))
 		t.signs += bits.OnesCount64(high &^ (l | d | b))
-		letter, digit, space = l, d, b
+		letter, capital, digit, space = l, u, d, b
 		s = s[8:]
 	}
 	for len(s) > 0 {
@@ -67,9 +69,12 @@ func (t *tally) others(s []byte) int {
 			i++
 		case c < 0xe0:
 			t.wide += wideTwo
+			if c == 0xd4 || c == 0xd5 || c >= 0xdc {
+				t.wide += rareTwo
+			}
 			i += 2
 		case c < 0xe2:
-			t.wide += wideRare
+			t.wide += rareThree
 			i += 3
 		case c < 0xf0:
 			t.wide += wideThree
@@ -92,26 +97,69 @@ func (t *tally) ascii(c byte) {
 		t.digits++
 		t.numbers++
 	case c == ' ':
-		t.spaces++
+		t.gaps++
 	default:
 		t.signs++
 	}
 }
 
-// Quarters of a token for a character by the length of its UTF-8: measured over
+// Quarters of a token for a character by the first byte of its UTF-8: measured over
 // cl100k and o200k, the larger, with some to spare.
 const (
 	wideTwo   = 5  // Latin with accents, Cyrillic, Greek, Hebrew, Arabic
-	wideRare  = 12 // Indic, Thai, Georgian, Ethiopic, Khmer: up to a token for a byte
+	rareTwo   = 4  // more: Armenian, Syriac, N'Ko
+	rareThree = 12 // Indic, Thai, Georgian, Ethiopic, Khmer: up to a token for a byte
 	wideThree = 6  // Hangul, kana, Han, punctuation
-	wideFour  = 12 // emoji
+	wideFour  = 16 // emoji
 )
 
-// tokens answers the bound of what was added.
+// tokens answers the bound of what was added. A word is a token and half of one for
+// each further letter; a number one, and half of one for each further digit; a space
+// belongs to the word behind it, but not to a number.
 func (t *tally) tokens() int64 {
-	// In quarters of a token: a word is one and a bit more than a token for three of
-	// its further letters, a number one for each three digits, a space belongs to the
-	// word behind it but not to a number.
-	q := 4*t.words + 2*(t.letters-t.words) + 4*t.numbers + 2*(t.digits-t.numbers) + t.spaces + 3*t.loneSpaces + 4*t.signs + t.wide
+	q := 4*t.words + 2*max(t.letters-t.words, 0) + 4*t.numbers + 2*(t.digits-t.numbers) + 2*t.gaps + 4*t.lone + 4*t.signs + t.wide
 	return int64(q+3) / 4
+}
+
+// bound answers an upper bound of everything in p.
+func (p *Prompt) bound(f modelInfo) int64 {
+	var t tally
+	n := int64(p.TokenIDs)
+	for i := range p.Inputs {
+		t.add(p.Inputs[i].JSON)
+		n++
+	}
+	for i := range p.Messages {
+		m := &p.Messages[i]
+		n += perMessage + perName + 1 + perCall*int64(len(m.ToolCalls))
+		t.add(m.Role.JSON)
+		t.add(m.Name.JSON)
+		t.add(m.ToolCallID.JSON)
+		for _, c := range m.Contents {
+			t.add(c.JSON)
+		}
+		for _, c := range m.ToolCalls {
+			t.add(c.Name.JSON)
+			t.add(c.Arguments.JSON)
+		}
+	}
+	for _, img := range p.Images {
+		n += int64(f.pictures.tokens(img))
+	}
+	if p.Form == Chat {
+		n += perReply
+	}
+	if len(p.Tools) > 0 {
+		t.add(p.Tools)
+		n += endTools
+	}
+	t.add(p.ResponseFormat)
+	return n + t.tokens()
+}
+
+// boundText is an upper bound of the tokens of a plain text.
+func boundText(s []byte) int64 {
+	var t tally
+	t.add(s)
+	return t.tokens()
 }

@@ -107,8 +107,8 @@ func (e *encoding) merge(p []byte) int {
 // reference counts with tiktoken-go itself: slower, and the judge of our own counter.
 type reference struct{ tiktoken *tiktoken.Tiktoken }
 
+// loadReference needs tiktoken-go's loader to be the offline one.
 func loadReference(n encodingName) (*reference, error) {
-	tiktoken.SetBpeLoader(loader.NewOfflineLoader())
 	t, err := tiktoken.GetEncoding(n.String())
 	return &reference{t}, err
 }

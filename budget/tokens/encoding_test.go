@@ -8,9 +8,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pkoukk/tiktoken-go"
+	loader "github.com/pkoukk/tiktoken-go-loader"
 )
 
-var differential = flag.Int("differential", 20_000, "random strings per encoding to compare with the reference")
+var differential = flag.Int("tokens.differential", 20_000, "random strings per encoding to compare with the reference")
 
 type pair struct {
 	fast *encoding
@@ -20,6 +23,7 @@ type pair struct {
 // load reads both counters once for all tests.
 var load = sync.OnceValue(func() (p [encodings]pair) {
 	classes := newClassTable()
+	tiktoken.SetBpeLoader(loader.NewOfflineLoader())
 	for n := range encodings {
 		fast, err := loadEncoding(n, classes)
 		if err != nil {

@@ -2,14 +2,19 @@ package tokens
 
 import (
 	"context"
-	"math"
+	"fmt"
+	"sync"
 	"sync/atomic"
+
+	"github.com/pkoukk/tiktoken-go"
+	loader "github.com/pkoukk/tiktoken-go-loader"
 )
 
 // Options are an Estimator's settings.
 type Options struct {
-	// Counter is fast, the package's own counter, or tiktoken, the reference. Empty:
-	// fast.
+	// Counter is fast, the package's own counter, or tiktoken, the reference, which is
+	// some thirty times slower, worse on long runs of one character, and sets
+	// tiktoken-go's global loader once, in Load. Empty: fast. Load refuses others.
 	Counter string
 }
 
@@ -20,17 +25,29 @@ type Estimator struct {
 	counters atomic.Pointer[[encodings]counter]
 	cache    *textCache
 	learned  *learner
+	scratch  sync.Pool
 }
+
+// keptBuffer is the largest buffer for unescaped text that is kept.
+const keptBuffer = 1 << 20
 
 // New makes an estimator that answers bounds until Load is done.
 func New(o Options) *Estimator {
-	return &Estimator{o: o, families: families(), cache: newTextCache(), learned: newLearner()}
+	e := &Estimator{o: o, families: families(), cache: newTextCache(), learned: newLearner()}
+	e.scratch.New = func() any { return &counting{} }
+	return e
 }
 
 // Load reads the embedded vocabularies: some tenths of a second, so it is meant for
 // the background. It uses no network.
 func (e *Estimator) Load(ctx context.Context) error {
 	var c [encodings]counter
+	if e.o.Counter != "" && e.o.Counter != "fast" && e.o.Counter != "tiktoken" {
+		return fmt.Errorf("unknown token counter %q: fast and tiktoken are known", e.o.Counter)
+	}
+	if e.o.Counter == "tiktoken" {
+		tiktoken.SetBpeLoader(loader.NewOfflineLoader())
+	}
 	classes := newClassTable()
 	for n := range encodings {
 		if err := ctx.Err(); err != nil {
@@ -53,58 +70,50 @@ func (e *Estimator) Load(ctx context.Context) error {
 // Ready says that counts are exact.
 func (e *Estimator) Ready() bool { return e.counters.Load() != nil }
 
-// Bound is a cheap upper bound of a prompt's tokens, from its length alone: a token
-// of ordinary text is at least two bytes in every script that these encodings know.
-func (e *Estimator) Bound(p *Prompt) int64 {
-	n := int64(p.Bytes)/2 + int64(p.TokenIDs) + int64(len(p.Inputs))
-	for i := range p.Messages {
-		n += perMessage + perName + 1 + perCall*int64(len(p.Messages[i].ToolCalls))
-	}
-	if len(p.Images) > 0 {
-		f := familyOf(e.families, p.Model)
-		for range p.Images {
-			n += int64(f.imageBase + unseenTiles*f.imageTile)
-		}
-	}
-	if p.Form == Chat {
-		n += perReply
-	}
-	if len(p.Tools) > 0 {
-		n += endTools
-	}
-	return n
-}
+// Bound is a cheap upper bound of a prompt's tokens, by one fast look at its bytes: no
+// vocabulary, no allocation, and more than any ordinary text counts in either encoding.
+func (e *Estimator) Bound(p *Prompt) int64 { return p.bound(familyOf(e.families, p.Model)) }
 
 // Count is the exact count for the prompt's own model name; the Bound before Load.
 func (e *Estimator) Count(p *Prompt) int64 { return e.countFor(p.Model, p) }
 
 func (e *Estimator) countFor(model string, p *Prompt) int64 {
+	f := familyOf(e.families, model)
 	c := e.counters.Load()
 	if c == nil {
-		return e.Bound(p)
+		return p.bound(f)
 	}
-	f := familyOf(e.families, model)
-	k := counting{c: c[f.encoding], cache: e.cache, salt: uint64(f.encoding+1) << 1}
+	k := e.scratch.Get().(*counting)
+	defer e.scratch.Put(k)
+	k.c, k.cache, k.salt = c[f.encoding], e.cache, uint64(f.encoding+1)<<1
+	if cap(k.buf) > keptBuffer {
+		k.buf = nil
+	}
 	return k.prompt(f, p)
 }
 
-// Input estimates the input tokens of a prompt at an upstream model, with the ratio
-// learned for it: exact, or the cheap bound.
+// Input estimates the input tokens of a prompt at an upstream model: exact, or by the
+// cheap bound, times the model's ratio.
 func (e *Estimator) Input(_, upstreamModel string, p *Prompt, exact bool) int64 {
-	n := float64(0)
-	if exact {
-		n = float64(e.countFor(upstreamModel, p))
-	} else {
-		n = float64(e.Bound(p))
+	r := e.learned.ratio(upstreamModel, e.prior)
+	switch {
+	case r == nil && exact:
+		return scale(e.countFor(upstreamModel, p), e.prior(upstreamModel))
+	case r == nil:
+		return scale(p.bound(familyOf(e.families, upstreamModel)), e.prior(upstreamModel))
+	case exact && e.Ready():
+		return r.estimate(e.countFor(upstreamModel, p))
 	}
-	return int64(math.Ceil(n * e.learned.ratio(upstreamModel)))
+	return scale(p.bound(familyOf(e.families, upstreamModel)), r.now())
 }
+
+func (e *Estimator) prior(model string) float64 { return familyOf(e.families, model).ratio }
 
 // Output estimates the answers: what is expected, and the most that the call allows
 // (declared × n; 0 when it declares nothing).
 func (e *Estimator) Output(route, upstreamModel string, declared, n int64) (expected, most int64) {
-	n = max(n, 1)
-	most = declared * n
+	n, declared = max(n, 1), max(declared, 0)
+	most = times(declared, n)
 	expected, known := e.learned.output(route, upstreamModel)
 	switch {
 	case known:
@@ -113,27 +122,39 @@ func (e *Estimator) Output(route, upstreamModel string, declared, n int64) (expe
 	default:
 		expected = firstOutput
 	}
-	expected *= n
+	expected = times(expected, n)
 	if most > 0 {
 		expected = min(expected, most)
 	}
 	return expected, most
 }
 
+// times multiplies, and stays within what budgets can add.
+func times(a, b int64) int64 {
+	const most = 1 << 50
+	if a > most/b {
+		return most
+	}
+	return a * b
+}
+
 // CountOutput counts generated text, for answers without usage.
 func (e *Estimator) CountOutput(model string, text []byte) int64 {
 	c := e.counters.Load()
 	if c == nil {
-		return int64(len(text)+1) / 2
+		return boundText(text)
 	}
 	return int64(c[familyOf(e.families, model).encoding].count(text))
 }
 
-// Learn takes a provider's own count of a finished call: estimatedInput is what Input
-// answered with exact (0: do not learn the ratio), actualOutput is of all n answers.
+// Learn takes a provider's own count of a finished call. estimatedInput is what Input
+// answered with exact; the ratio is not learned from 0, nor from a number that Input
+// did not answer lately. actualOutput is of all n answers together.
 func (e *Estimator) Learn(route, upstreamModel string, estimatedInput, actualInput, n, actualOutput int64) {
 	if estimatedInput > 0 && actualInput > 0 {
-		e.learned.learnRatio(upstreamModel, estimatedInput, actualInput)
+		if r := e.learned.ratio(upstreamModel, e.prior); r != nil {
+			r.learn(estimatedInput, actualInput)
+		}
 	}
 	if actualOutput > 0 {
 		e.learned.learnOutput(route, upstreamModel, actualOutput/max(n, 1))

@@ -2,13 +2,14 @@ package tokens
 
 import (
 	"math"
+	"strings"
 	"sync"
 )
 
 // Learning of one model on one route.
 const (
 	// maxLearned bounds the models and routes that are learned.
-	maxLearned = 4096
+	maxLearned = 2048
 	// enough answers must have been seen before their lengths are believed.
 	enough = 20
 	// forgetAt halves what was seen, so that newer answers count more.
@@ -17,9 +18,6 @@ const (
 	outputQuantile = 0.9
 	// firstOutput is expected of an answer before anything is known.
 	firstOutput = 512
-	// ratioStep is the weight of the newest observation of a ratio.
-	ratioStep             = 0.05
-	leastRatio, mostRatio = 0.25, 4
 )
 
 // lengths is a histogram of answers' lengths: eight buckets to a doubling.
@@ -63,11 +61,11 @@ func (l *lengths) quantile(q float64) (int64, bool) {
 type learner struct {
 	mu      sync.RWMutex
 	outputs map[[2]string]*lengths
-	ratios  map[string]float64
+	ratios  map[string]*ratio
 }
 
 func newLearner() *learner {
-	return &learner{outputs: map[[2]string]*lengths{}, ratios: map[string]float64{}}
+	return &learner{outputs: map[[2]string]*lengths{}, ratios: map[string]*ratio{}}
 }
 
 func (l *learner) output(route, model string) (int64, bool) {
@@ -79,13 +77,21 @@ func (l *learner) output(route, model string) (int64, bool) {
 	return 0, false
 }
 
-func (l *learner) ratio(model string) float64 {
+// ratio answers a model's; nil where too many are kept already.
+func (l *learner) ratio(model string, prior func(string) float64) *ratio {
 	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if r, ok := l.ratios[model]; ok {
+	r := l.ratios[model]
+	l.mu.RUnlock()
+	if r != nil {
 		return r
 	}
-	return 1
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r = l.ratios[model]; r == nil && len(l.ratios) < maxLearned {
+		r = newRatio(prior(model))
+		l.ratios[strings.Clone(model)] = r
+	}
+	return r
 }
 
 func (l *learner) learnOutput(route, model string, n int64) {
@@ -98,23 +104,7 @@ func (l *learner) learnOutput(route, model string, n int64) {
 			return
 		}
 		o = &lengths{}
-		l.outputs[key] = o
+		l.outputs[[2]string{strings.Clone(route), strings.Clone(model)}] = o
 	}
 	o.add(n)
-}
-
-// learnRatio moves a model's ratio towards what was just seen, relative to the
-// estimate that already held the ratio of its time.
-func (l *learner) learnRatio(model string, estimated, actual int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r, ok := l.ratios[model]
-	if !ok {
-		if len(l.ratios) >= maxLearned {
-			return
-		}
-		r = 1
-	}
-	seen := r * float64(actual) / float64(estimated)
-	l.ratios[model] = min(max(r+ratioStep*(seen-r), leastRatio), mostRatio)
 }

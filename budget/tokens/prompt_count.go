@@ -1,10 +1,9 @@
 package tokens
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Framing of chats, as OpenAI's cookbook gives it.
@@ -37,7 +36,7 @@ func (k *counting) prompt(f modelInfo, p *Prompt) int64 {
 		n += perReply
 	}
 	for _, img := range p.Images {
-		n += imageTokens(f, img)
+		n += f.pictures.tokens(img)
 	}
 	if len(p.Tools) > 0 {
 		n += k.tools(f, p.Tools)
@@ -107,6 +106,15 @@ type property struct {
 	Enum        []string        `json:"enum"`
 	Properties  json.RawMessage `json:"properties"`
 	Items       json.RawMessage `json:"items"`
+	AnyOf       json.RawMessage `json:"anyOf"`
+	OneOf       json.RawMessage `json:"oneOf"`
+	AllOf       json.RawMessage `json:"allOf"`
+	Ref         string          `json:"$ref"`
+}
+
+// flat says that a property is what the published formula covers.
+func (p property) flat() bool {
+	return len(p.Properties)+len(p.Items)+len(p.AnyOf)+len(p.OneOf)+len(p.AllOf)+len(p.Ref) == 0
 }
 
 // tools counts functions as OpenAI's cookbook does for flat parameters; other
@@ -125,7 +133,7 @@ func (k *counting) tools(f modelInfo, raw []byte) int {
 		if fn == nil {
 			fn = &t.function
 		}
-		n += f.funcStart + k.plain(fn.Name+":"+strings.TrimSuffix(fn.Description, "."))
+		n += f.funcStart() + k.plain(fn.Name+":"+strings.TrimSuffix(fn.Description, "."))
 		n += k.parameters(fn.Parameters)
 	}
 	k.cache.put(k.salt^1, raw, n)
@@ -138,15 +146,15 @@ func (k *counting) parameters(raw json.RawMessage) int {
 		return 0
 	}
 	if json.Unmarshal(raw, &s) != nil {
-		return k.raw(raw)
+		return k.compact(raw)
 	}
 	n := 0
 	if len(s.Properties) > 0 {
 		n += 3
 	}
 	for name, p := range s.Properties {
-		if len(p.Properties) > 0 || len(p.Items) > 0 {
-			return k.raw(raw)
+		if !p.flat() {
+			return k.compact(raw)
 		}
 		n += 3 + k.plain(name+":"+p.Type+":"+strings.TrimSuffix(p.Description, "."))
 		if len(p.Enum) > 0 {
@@ -159,71 +167,13 @@ func (k *counting) parameters(raw json.RawMessage) int {
 	return n
 }
 
+// compact counts JSON without the white space that only people need.
+func (k *counting) compact(raw []byte) int {
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return k.raw(raw)
+	}
+	return k.c.count(b.Bytes())
+}
+
 func (k *counting) plain(s string) int { return k.c.count([]byte(s)) }
-
-// unescape appends the text of a JSON string's contents to dst. It never fails: what
-// is not a proper escape stays as it is.
-func unescape(dst, s []byte) []byte {
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 >= len(s) {
-			dst = append(dst, s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 'n':
-			dst = append(dst, '\n')
-		case 't':
-			dst = append(dst, '\t')
-		case 'r':
-			dst = append(dst, '\r')
-		case 'b':
-			dst = append(dst, '\b')
-		case 'f':
-			dst = append(dst, '\f')
-		case 'u':
-			r, n := escaped(s[i+1:])
-			dst = utf8.AppendRune(dst, r)
-			i += n
-		default:
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
-}
-
-// escaped reads the digits of \u, and a second half if there is one.
-func escaped(s []byte) (r rune, n int) {
-	r, ok := hex4(s)
-	if !ok {
-		return utf8.RuneError, 0
-	}
-	if utf16.IsSurrogate(r) {
-		if len(s) >= 10 && s[4] == '\\' && s[5] == 'u' {
-			if low, ok := hex4(s[6:]); ok {
-				if full := utf16.DecodeRune(r, low); full != utf8.RuneError {
-					return full, 10
-				}
-			}
-		}
-		return utf8.RuneError, 4
-	}
-	return r, 4
-}
-
-func hex4(s []byte) (r rune, ok bool) {
-	if len(s) < 4 {
-		return 0, false
-	}
-	for _, c := range s[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return r, true
-}

@@ -49,7 +49,6 @@ type Request struct {
 	optionsEmpty                    bool // stream_options is {} or null
 	optionsNull                     bool
 	end                             int // of the object: where a field can be added
-	empty                           bool
 }
 
 // Read reads a body of the given form. The error is an *Error.
