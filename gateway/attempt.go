@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+
+	"github.com/sashabaranov/go-openai"
 
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/gateway/admission"
@@ -208,8 +211,8 @@ func (a *try) settleFailure(f *failedAttempt) {
 	}
 	if f.Kind == providers.Cancelled || f.Kind == providers.Timeout {
 		// The upstream has read the prompt and may have charged it.
-		x.usage.Input += x.ticket.Estimates[a.grant.Target].Input
-		used := budget.Usage{Input: x.ticket.Estimates[a.grant.Target].Input}
+		used := budget.Usage{Input: a.countedInput()}
+		x.usage.Input += used.Input
 		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used)
 		return
 	}
@@ -221,9 +224,35 @@ func (a *try) settleFailure(f *failedAttempt) {
 
 // estimatedUsage stands in where an upstream did not report any.
 func (a *try) estimatedUsage(body []byte) providers.Usage {
-	est := a.x.ticket.Estimates[a.grant.Target]
-	if a.x.endpoint == providers.Embeddings {
-		return providers.Usage{Input: est.Input}
+	u := providers.Usage{Input: a.countedInput()}
+	if a.x.endpoint != providers.Embeddings {
+		u.Output = a.x.g.tokens.CountOutput(a.target.model, generated(body))
 	}
-	return providers.Usage{Input: est.Input, Output: a.x.g.tokens.CountOutput(a.target.model, body)}
+	return u
+}
+
+// generated is the text that an answer holds, of every choice.
+func generated(body []byte) (text []byte) {
+	var a struct {
+		Choices []struct {
+			Text    string
+			Message openai.ChatCompletionMessage
+		}
+	}
+	if json.Unmarshal(body, &a) != nil {
+		return body // counts too much rather than nothing
+	}
+	for _, c := range a.Choices {
+		text = append(text, c.Text+c.Message.Content+c.Message.ReasoningContent+c.Message.Refusal...)
+		for _, t := range c.Message.ToolCalls {
+			text = append(text, t.Function.Name+t.Function.Arguments...)
+		}
+	}
+	return text
+}
+
+// countedInput is the exact estimate of the prompt, for calls whose usage nobody
+// reports: a bound would be charged for good.
+func (a *try) countedInput() int64 {
+	return a.x.g.tokens.Input(a.x.route.name, a.target.model, &a.x.req.Prompt, true)
 }

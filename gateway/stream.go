@@ -159,7 +159,7 @@ func (r *relay) total() providers.Usage {
 		return r.usage
 	}
 	r.countText()
-	return providers.Usage{Input: r.x.ticket.Estimates[r.grant.Target].Input, Output: r.count}
+	return providers.Usage{Input: r.countedInput(), Output: r.count}
 }
 
 func (r *relay) countText() {

@@ -14,7 +14,7 @@ type tally struct {
 	digits, numbers int // ASCII digits, and runs of them
 	gaps, lone      int // spaces behind a space, and spaces before a digit
 	signs           int // the rest of ASCII
-	wide            int // other scripts, in quarters of a token
+	scripts         [scripts]int
 }
 
 const (
@@ -67,21 +67,10 @@ func (t *tally) others(s []byte) int {
 		case c < 0x80:
 			t.ascii(c)
 			i++
-		case c < 0xe0:
-			t.wide += wideTwo
-			if c == 0xd4 || c == 0xd5 || c >= 0xdc {
-				t.wide += rareTwo
-			}
-			i += 2
-		case c < 0xe2:
-			t.wide += rareThree
-			i += 3
-		case c < 0xf0:
-			t.wide += wideThree
-			i += 3
 		default:
-			t.wide += wideFour
-			i += 4
+			script, n := scriptOf(c)
+			t.scripts[script]++
+			i += n
 		}
 	}
 	return min(i, len(s))
@@ -103,21 +92,54 @@ func (t *tally) ascii(c byte) {
 	}
 }
 
-// Quarters of a token for a character by the first byte of its UTF-8: measured over
-// cl100k and o200k, the larger, with some to spare.
+// The scripts that are told apart.
 const (
-	wideTwo   = 5  // Latin with accents, Cyrillic, Greek, Hebrew, Arabic
-	rareTwo   = 4  // more: Armenian, Syriac, N'Ko
-	rareThree = 12 // Indic, Thai, Georgian, Ethiopic, Khmer: up to a token for a byte
-	wideThree = 6  // Hangul, kana, Han, punctuation
-	wideFour  = 16 // emoji
+	alphabets = iota // Latin with accents, Cyrillic, Greek, Hebrew, Arabic
+	farther          // Armenian, Syriac, N'Ko
+	southern         // Indic, Thai
+	eastern          // Georgian, Ethiopic, Khmer, and Vietnamese accents
+	han              // and kana, and punctuation
+	hangul
+	emoji
+	scripts
 )
+
+// scriptOf tells the script and the length of a character by its first byte.
+func scriptOf(c byte) (script, n int) {
+	switch {
+	case c >= 0xf0:
+		return emoji, 4
+	case c >= 0xea:
+		return hangul, 3
+	case c >= 0xe2:
+		return han, 3
+	case c == 0xe1:
+		return eastern, 3
+	case c == 0xe0:
+		return southern, 3
+	case c >= 0xdc || c == 0xd4 || c == 0xd5:
+		return farther, 2
+	}
+	return alphabets, 2
+}
+
+// weights are quarters of a token for a character of a script: measured, with some to
+// spare.
+func weights(e encodingName) [scripts]int {
+	if e == cl100k {
+		return [scripts]int{5, 11, 12, 12, 8, 6, 16}
+	}
+	return [scripts]int{4, 5, 6, 10, 6, 5, 13}
+}
 
 // tokens answers the bound of what was added. A word is a token and half of one for
 // each further letter; a number one, and half of one for each further digit; a space
 // belongs to the word behind it, but not to a number.
-func (t *tally) tokens() int64 {
-	q := 4*t.words + 2*max(t.letters-t.words, 0) + 4*t.numbers + 2*(t.digits-t.numbers) + 2*t.gaps + 4*t.lone + 4*t.signs + t.wide
+func (t *tally) tokens(e encodingName) int64 {
+	q := 4*t.words + 2*max(t.letters-t.words, 0) + 4*t.numbers + 2*(t.digits-t.numbers) + 2*t.gaps + 4*t.lone + 4*t.signs
+	for script, w := range weights(e) {
+		q += w * t.scripts[script]
+	}
 	return int64(q+3) / 4
 }
 
@@ -154,12 +176,12 @@ func (p *Prompt) bound(f modelInfo) int64 {
 		n += endTools
 	}
 	t.add(p.ResponseFormat)
-	return n + t.tokens()
+	return n + t.tokens(f.encoding)
 }
 
 // boundText is an upper bound of the tokens of a plain text.
-func boundText(s []byte) int64 {
+func boundText(e encodingName, s []byte) int64 {
 	var t tally
 	t.add(s)
-	return t.tokens()
+	return t.tokens(e)
 }

@@ -1,9 +1,10 @@
 package tokens
 
 import (
-	"bytes"
 	"flag"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,13 +115,36 @@ func TestLongPiecesAgainstTheReference(t *testing.T) {
 		}
 		compare(t, string(b))
 	}
+	words := joinedTokens(1 << 16)
+	for range 40 {
+		i := r.IntN(len(words) - 3000)
+		compare(t, words[i:i+20+r.IntN(2900)])
+	}
+}
+
+// Every character, before, between and after letters, white space and signs. The short
+// form takes one of many.
+func TestEveryCharacterAgainstTheReference(t *testing.T) {
+	step := 37
+	if *differential >= 1_000_000 {
+		step = 1
+	}
+	for r := rune(0); r <= 0x10ffff; r += rune(step) {
+		if r >= 0xd800 && r < 0xe000 {
+			continue
+		}
+		compare(t, fmt.Sprintf("a%cB%cc %c\n%c1 'S%c", r, r, r, r, r))
+		if t.Failed() {
+			t.Fatalf("U+%04X", r)
+		}
+	}
 }
 
 func pathological() map[string]string {
 	return map[string]string{
 		"letter": strings.Repeat("a", 1<<20), "spaces": strings.Repeat(" ", 1<<20),
 		"syllable": strings.Repeat("가", 1<<20/3), "special": strings.Repeat("<|endoftext|>", 1<<20/13),
-		"random letters": randomLetters(1 << 20), "newlines": strings.Repeat("\n", 1<<20),
+		"random letters": randomLetters(1 << 20), "words without spaces": joinedTokens(1 << 20), "han": strings.Repeat("的一是", 1<<20/9), "newlines": strings.Repeat("\n", 1<<20),
 	}
 }
 
@@ -131,6 +155,23 @@ func randomLetters(n int) string {
 		b[i] = byte('a' + r.IntN(26))
 	}
 	return string(b)
+}
+
+// joinedTokens is one long word that has few borders, made of tokens of letters.
+func joinedTokens(n int) string {
+	var tokens []string
+	for s := range load()[o200k].fast.v.ranks {
+		if len(s) > 3 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == "" {
+			tokens = append(tokens, s)
+		}
+	}
+	slices.Sort(tokens)
+	r := rand.New(rand.NewPCG(4, 4))
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(tokens[r.IntN(len(tokens))])
+	}
+	return b.String()
 }
 
 // No input may cost more than in proportion to its length, which is told from the
@@ -206,11 +247,5 @@ func BenchmarkPathological(b *testing.B) {
 				load()[o200k].fast.count([]byte(s))
 			}
 		})
-	}
-}
-
-func TestTheClassTable(t *testing.T) {
-	if c := newClassTable(); c['\n'] != space|newline || c['A'] != upper || c['9'] != number || !bytes.Equal(nil, nil) {
-		t.Fatal("wrong classes")
 	}
 }

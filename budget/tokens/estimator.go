@@ -71,7 +71,7 @@ func (e *Estimator) Load(ctx context.Context) error {
 func (e *Estimator) Ready() bool { return e.counters.Load() != nil }
 
 // Bound is a cheap upper bound of a prompt's tokens, by one fast look at its bytes: no
-// vocabulary, no allocation, and more than any ordinary text counts in either encoding.
+// vocabulary, no allocation, and more than any ordinary text counts in the model's encoding.
 func (e *Estimator) Bound(p *Prompt) int64 { return p.bound(familyOf(e.families, p.Model)) }
 
 // Count is the exact count for the prompt's own model name; the Bound before Load.
@@ -140,11 +140,12 @@ func times(a, b int64) int64 {
 
 // CountOutput counts generated text, for answers without usage.
 func (e *Estimator) CountOutput(model string, text []byte) int64 {
+	n := familyOf(e.families, model).encoding
 	c := e.counters.Load()
 	if c == nil {
-		return boundText(text)
+		return boundText(n, text)
 	}
-	return int64(c[familyOf(e.families, model).encoding].count(text))
+	return int64(c[n].count(text))
 }
 
 // Learn takes a provider's own count of a finished call. estimatedInput is what Input

@@ -69,7 +69,11 @@ func (k *counting) text(t Text) int {
 	if len(t.JSON) == 0 {
 		return 0
 	}
-	if n, ok := k.cache.get(k.salt, t.JSON); ok {
+	salt := k.salt
+	if t.Escaped {
+		salt ^= 8
+	}
+	if n, ok := k.cache.get(salt, t.JSON); ok {
 		return n
 	}
 	s := t.JSON
@@ -78,7 +82,7 @@ func (k *counting) text(t Text) int {
 		s = k.buf
 	}
 	n := k.c.count(s)
-	k.cache.put(k.salt, t.JSON, n)
+	k.cache.put(salt, t.JSON, n)
 	return n
 }
 

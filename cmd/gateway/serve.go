@@ -185,7 +185,12 @@ func (s *service) run(ctx context.Context) error {
 		}
 	}
 	go func() {
-		if err := s.estimator.Load(background); err != nil && background.Err() == nil {
+		begin := time.Now()
+		err := s.estimator.Load(background)
+		switch {
+		case err == nil:
+			s.log.Info("encodings loaded", "duration_ms", time.Since(begin).Milliseconds())
+		case background.Err() == nil:
 			s.log.Error("encodings did not load; estimates stay bounds by bytes", "error", err.Error())
 		}
 	}()
