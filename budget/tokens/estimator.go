@@ -149,8 +149,7 @@ func (e *Estimator) CountOutput(model string, text []byte) int64 {
 }
 
 // Learn takes a provider's own count of a finished call. estimatedInput is what Input
-// answered with exact; the ratio is not learned from 0, nor from a number that Input
-// did not answer lately. actualOutput is of all n answers together.
+// answered with exact, 0 for a bound: then the ratio is not learned. actualOutput is of all n answers together.
 func (e *Estimator) Learn(route, upstreamModel string, estimatedInput, actualInput, n, actualOutput int64) {
 	if estimatedInput > 0 && actualInput > 0 {
 		if r := e.learned.ratio(upstreamModel, e.prior); r != nil {

@@ -78,7 +78,7 @@ and exits with status 1 if there is one. Nothing is started and nothing is sent.
 				return errSaid
 			}
 			for _, w := range cfg.Warnings() {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", file, w)
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", w)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok: %d providers, %d routes, %d client keys\n",
 				file, len(cfg.Providers), len(cfg.Routes), len(cfg.ClientKeys))
@@ -97,9 +97,13 @@ func sayProblems(w io.Writer, file string, err error) {
 		return
 	}
 	for _, p := range problems {
-		fmt.Fprintf(w, "%s:%s\n", file, p)
+		fmt.Fprintln(w, p)
 	}
-	fmt.Fprintf(w, "%d problems\n", len(problems))
+	noun := "problems"
+	if len(problems) == 1 {
+		noun = "problem"
+	}
+	fmt.Fprintf(w, "%d %s\n", len(problems), noun)
 }
 
 func versionCommand() *cobra.Command {

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// plan is how much is measured.
+type plan struct {
+	benchTime string        // of each micro benchmark
+	tokens    time.Duration // of each text's counting
+	load      time.Duration // of each run against the proxy
+	rounds    int           // how often the runs alternate
+	warmUp    time.Duration // of each number of accounts
+	measured  time.Duration // behind it
+	accounts  []int
+}
+
+func plans(short bool) plan {
+	if short {
+		return plan{"50ms", 50 * time.Millisecond, 500 * time.Millisecond, 1, time.Second, time.Second, []int{1, 3}}
+	}
+	return plan{"1s", time.Second, 10 * time.Second, 3, 7 * time.Second, 10 * time.Second, []int{1, 3, 5, 10}}
+}
+
+func main() {
+	short := flag.Bool("short", false, "a few seconds, to see that everything still runs; the numbers mean little")
+	proxy := flag.String("proxy", "", "internal: `LISTEN,URL`: be a plain reverse proxy")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if *proxy != "" {
+		err = serveProxy(ctx, *proxy)
+	} else {
+		err = run(ctx, plans(*short))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, p plan) error {
+	b, err := newBench(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	fmt.Print("| what | measured | goal | |\n|---|---|---|---|\n")
+	for _, part := range []func(*bench, plan) error{measureBudget, measureTokens, measureProxy, measureAccounts} {
+		if err := part(b, p); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// row prints one line of the table. A row without a goal has no verdict.
+func row(what, measured, goal string, met bool) {
+	verdict := "met"
+	switch {
+	case goal == "":
+		verdict = ""
+	case !met:
+		verdict = "**missed**"
+	}
+	fmt.Printf("| %s | %s | %s | %s |\n", strings.ReplaceAll(what, "|", "\\|"), measured, goal, verdict)
+}
