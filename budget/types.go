@@ -157,9 +157,11 @@ const (
 	ScopeRoute
 	// ScopeUpstream is an account's limit group at a provider.
 	ScopeUpstream
+	// ScopeAddress is one client address.
+	ScopeAddress
 )
 
 // String is the kind's name in headers and metrics.
 func (k ScopeKind) String() string {
-	return [...]string{"client_key", "owner", "route", "upstream"}[min(k, ScopeUpstream)]
+	return [...]string{"client_key", "owner", "route", "upstream", "address"}[min(k, ScopeAddress)]
 }

@@ -30,6 +30,7 @@ func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error
 	if old == nil {
 		old = &generation{}
 	}
+	n.addresses = newAddresses(&cfg.Server, g.clock.now())
 	b := &builder{g: g, new: n, old: old, now: g.clock.now(), limits: map[string][]budget.Limit{}}
 	for i := range cfg.Providers {
 		if err := b.upstream(&cfg.Providers[i]); err != nil {

@@ -24,6 +24,19 @@ func credential(h http.Header) (string, *apiError) {
 	return c, nil
 }
 
+// knock takes the limits of the client's address, before anything else is read.
+func (x *exchange) knock() *apiError {
+	if x.rt.addresses == nil {
+		return nil
+	}
+	now := x.g.clock.now()
+	a := budget.Reserve(now, &x.address, budget.Demand{budget.Requests: 1, budget.Concurrency: 1}, x.rt.addresses.scope(now, x.r))
+	if a.State == budget.Granted {
+		return nil
+	}
+	return x.refusedAtDoor(now, a)
+}
+
 // decode reads the body, bounded, and what the gateway needs of it.
 func (x *exchange) decode() *apiError {
 	limit := x.rt.cfg.Server.MaxBody

@@ -33,10 +33,11 @@ type exchange struct {
 	route  *route
 	class  shedding.Class
 
-	door   budget.Hold
-	ticket *ticket
-	usage  budget.Usage // of all attempts so far, for the door
-	sent   bool         // an attempt reached an upstream
+	address budget.Hold // of the client address
+	door    budget.Hold
+	ticket  *ticket
+	usage   budget.Usage // of all attempts so far, for the door
+	sent    bool         // an attempt reached an upstream
 
 	wroteHeader  bool
 	queued       budget.Instant // when it last joined the queue
@@ -61,6 +62,9 @@ func (g *Gateway) serve(endpoint providers.Endpoint) http.HandlerFunc {
 
 // run takes the request through every station; an error is what the client is told.
 func (x *exchange) run(ctx context.Context) *apiError {
+	if err := x.knock(); err != nil {
+		return err
+	}
 	if err := x.authenticate(); err != nil {
 		return err
 	}
@@ -104,6 +108,7 @@ func (x *exchange) settleAll() {
 		x.ticket.leave()
 	}
 	now := x.g.clock.now()
+	x.address.Settle(now, budget.Demand{budget.Requests: 1}, budget.Used)
 	if !x.sent {
 		x.door.Cancel(now)
 		return

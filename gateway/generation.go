@@ -26,6 +26,7 @@ type generation struct {
 	accounts     map[string]*admission.Account
 	scopes       map[string]*budget.Scope // door scopes by kind and name
 	dispatchers  []*dispatcher
+	addresses    *addresses // nil: not limited
 	writeTimeout time.Duration
 	update       []func() // changes of live lanes, applied under their locks
 	made         int64    // Unix seconds, for /v1/models

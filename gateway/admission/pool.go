@@ -63,6 +63,7 @@ func (p *Pool) Arrive(now budget.Instant, c *Call) {
 	c.seq, c.arrived, c.fresh, c.retried, c.floor, c.pinned = p.seq, now, true, false, 0, 0
 	c.excluded = c.excluded[:0]
 	c.heapIndex = [2]int{-1, -1}
+	c.Deadline = max(c.Deadline, now) // a call that may not wait is looked at once
 	p.enter(c)
 }
 
@@ -87,10 +88,11 @@ func (p *Pool) Drain() []*Call {
 }
 
 // Refined brings a call back whose Estimates are exact now.
-func (p *Pool) Refined(_ budget.Instant, c *Call) {
+func (p *Pool) Refined(now budget.Instant, c *Call) {
 	if c.status != Refining {
 		return
 	}
+	c.Deadline = max(c.Deadline, now)
 	c.Exact, c.fresh = true, true
 	p.enter(c)
 }

@@ -59,11 +59,11 @@ func (b *bench) stats(up *process) (c counted, err error) {
 		return c, err
 	}
 	defer resp.Body.Close()
-	var list []simulated.Stats
+	var list struct{ Data []simulated.Stats }
 	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
 		return c, fmt.Errorf("/simulated/stats: %w", err)
 	}
-	for _, s := range list {
+	for _, s := range list.Data {
 		c.tokens += s.InputTokens + s.OutputTokens
 		c.attempts += s.Attempts
 		c.refused += s.Refused429

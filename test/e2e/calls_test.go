@@ -259,3 +259,62 @@ func TestSIGTERMDrains(t *testing.T) {
 		t.Error("did not drain")
 	}
 }
+
+func TestEveryTierRefusesInItsOwnName(t *testing.T) {
+	_, url := upstream(t, open("a"))
+	plain := one(url, "")
+	for tier, yaml := range map[string]string{
+		"client_key": strings.Replace(plain, `key: "{{key}}"`, `key: "{{key}}", limits: {rpm: 1}`, 1),
+		"owner":      strings.Replace(plain, `key: "{{key}}"`, `key: "{{key}}", owner: acme`, 1) + "owners: {acme: {limits: {rpm: 1}}}\n",
+		"route":      strings.Replace(plain, "targets: [up/m]", "targets: [up/m]\n    limits: {rpm: 1}", 1),
+		"address":    strings.Replace(plain, "server: {", "server: {per_ip: {rpm: 1}, ", 1),
+	} {
+		t.Run(tier, func(t *testing.T) {
+			g := start(t, yaml)
+			if a := g.chat("m", "hi"); a.status != 200 {
+				t.Fatalf("%d %s", a.status, a.body)
+			}
+			a := g.chat("m", "hi")
+			if _, code, _ := a.errorCode(); a.status != 429 || code != "rate_limit_exceeded" || a.header.Get("X-Sluice-Limited-By") != tier {
+				t.Fatalf("%d %s limited by %q", a.status, a.body, a.header.Get("X-Sluice-Limited-By"))
+			}
+		})
+	}
+}
+
+func TestModelsOfOneEntryShareItsBuckets(t *testing.T) {
+	_, url := upstream(t, open("a"))
+	for limits, want := range map[string]int{
+		"[{models: [m, n], rpm: 1, burst: 1}]": 429, "[{models: [m, n], rpm: 1, burst: 1, per_model: true}]": 200,
+		"[{models: [m], rpm: 1, burst: 1}, {models: ['*'], rpm: 1, burst: 1}]": 200,
+	} {
+		yaml := strings.Replace(one(url, "    max_wait: 0s\n  n:\n    targets: [up/n]\n    max_wait: 0s"), "keys: [key-a]", "keys: [key-a], limits: "+limits, 1)
+		g := start(t, yaml)
+		if a := g.chat("m", "hi"); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if a := g.chat("n", "hi"); a.status != want {
+			t.Errorf("%s: %d, want %d: %s", limits, a.status, want, a.body)
+		}
+	}
+}
+
+func TestARefusedKeyIsTakenOutAndTheOtherAccountServes(t *testing.T) {
+	s, url := upstream(t, open("a", "b"))
+	g := start(t, strings.Replace(one(url, ""), "      - {name: a, keys: [key-a]}", "      - {name: a, keys: [key-a]}\n      - {name: b, keys: [key-b]}", 1))
+	s.SetFailures([]simulated.Rule{{Account: "a", Status: 401}})
+	for range 4 {
+		if a := g.chat("m", "hi"); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	var refused int64
+	for _, st := range s.Stats() {
+		if st.Account == "a" {
+			refused = st.Attempts
+		}
+	}
+	if refused > 1 {
+		t.Errorf("the refused key was used %d times", refused)
+	}
+}
