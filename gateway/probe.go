@@ -73,7 +73,7 @@ func (p *prober) all(ctx context.Context) {
 				continue
 			}
 			seen[k] = true
-			p.one(ctx, rt, l, k)
+			p.one(ctx, rt, l, k, false)
 		}
 	}
 }
@@ -91,12 +91,12 @@ func (p *prober) again(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		p.one(ctx, rt, l, k)
+		p.one(ctx, rt, l, k, true)
 	}
 }
 
-// one probes a key and takes it out or brings it back.
-func (p *prober) one(ctx context.Context, rt *generation, l *admission.Lane, k *admission.Key) {
+// one probes a key and takes it out or, where that is meant, brings it back.
+func (p *prober) one(ctx context.Context, rt *generation, l *admission.Lane, k *admission.Key, revive bool) {
 	up, cfg := rt.upstreams[l.Account.Provider], rt.cfg.Provider(l.Account.Provider)
 	if up == nil || cfg == nil || k.Index >= len(up.secrets[l.Account.Name]) {
 		p.forget(k) // a reload has removed it
@@ -106,6 +106,7 @@ func (p *prober) one(ctx context.Context, rt *generation, l *admission.Lane, k *
 	defer cancel()
 	invalid, err := p.probe(ctx, cfg, up.secret(l.Account, k))
 	switch {
+	case err == nil && !revive:
 	case err == nil:
 		if p.set(l, k, admission.KeyEnabled, "") {
 			p.g.log.Info("upstream key works again", "provider", up.name, "account", l.Account.Name, "key", up.fingerprint(l.Account, k))
