@@ -25,7 +25,7 @@ func (b Backoff) Delay(n int, r float64) time.Duration {
 		return 0
 	}
 	most := b.Max
-	if most <= 0 {
+	if most <= 0 || most > longestDelay { // beyond it a float64 rounds up past the largest duration
 		most = longestDelay
 	}
 	factor := b.Factor

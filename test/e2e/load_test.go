@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -216,4 +217,24 @@ func TestWaitingCallsGoByPriorityAndThenTheRestAreTold(t *testing.T) {
 	if _, code, _ := a.errorCode(); a.status != 429 || code != "rate_limit_exceeded" || a.header.Get("X-Sluice-Limited-By") != "upstream" || a.header.Get("Retry-After-Ms") == "" {
 		t.Fatalf("%d %s %v", a.status, a.body, a.header)
 	}
+}
+
+// A client that stops reading is given up after the write timeout: the upstream is
+// cancelled and nothing stays held.
+func TestASlowReaderIsGivenUp(t *testing.T) {
+	o := open("a")
+	o.OutputTokens = 5_000_000
+	s, url := upstream(t, o)
+	g := start(t, strings.Replace(one(url, ""), "server: {", "server: {write_timeout: 1s, ", 1))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(g.api, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	body := chatBody("m", "Hello!", `"stream":true`)
+	if _, err := fmt.Fprintf(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", key, len(body), body); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the upstream's cancel", func() bool { return s.Total().Cancelled == 1 })
+	eventually(t, "the end of the hold", func() bool { return held(g) == 0 })
 }
