@@ -1,20 +1,18 @@
 package tokens
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "encoding/binary"
 
-// tally is what a bound is made from: how many characters of each kind a text has, told
-// from its bytes alone. Other scripts than Latin are told by the first byte of a
+// tally is what a bound is made from: a weight for each character, told from its bytes
+// and those beside it. Other scripts than Latin are told by the first two bytes of a
 // character. Texts that nobody writes, of rare Han or of random letters, may count more
-// than the bound; everything that people and programs send to models counts less.
+// than the bound; what people and programs send to models counts less.
+//
+// In ASCII a word is a token and half of one for each further letter, and for a capital
+// within it another; a number one, and half of one for each further digit; a sign one; a
+// space belongs to the word behind it, but not to a number, nor to another space.
 type tally struct {
-	letters, words  int // ASCII letters; runs of them, and of capitals within
-	digits, numbers int // ASCII digits, and runs of them
-	gaps, lone      int // spaces behind a space, and spaces before a digit
-	signs           int // the rest of ASCII
-	scripts         [scripts]int
+	ascii   int // quarters of a token
+	scripts [scripts]int
 }
 
 const (
@@ -30,45 +28,55 @@ func within(x uint64, lo, hi byte) uint64 {
 // add looks at eight bytes at a time while they are ASCII.
 func (t *tally) add(s []byte) {
 	var letter, capital, digit, space uint64 // of the word before
+	var lanes uint64                         // a sum for each of the eight places
+	n := 0                                   // words in it, at most 8 each
 	for len(s) >= 8 {
 		x := binary.LittleEndian.Uint64(s)
 		if x&high != 0 {
-			n := t.others(s)
-			s = s[n:]
+			s = s[t.others(s):]
 			letter, capital, digit, space = 0, 0, 0, 0
 			continue
 		}
 		l, u := within(x|0x20*every, 'a', 'z'), within(x, 'A', 'Z')
 		d, b := within(x, '0', '9'), within(x, ' ', ' ')
-		t.letters += bits.OnesCount64(l)
-		t.words += bits.OnesCount64(l&^(l<<8|letter>>56) | u&^(u<<8|capital>>56))
-		t.digits += bits.OnesCount64(d)
-		t.numbers += bits.OnesCount64(d &^ (d<<8 | digit>>56))
-		t.gaps += bits.OnesCount64(b & (b<<8 | space>>56))
-		t.lone += bits.OnesCount64(d & (b<<8 | space>>56))
-		t.signs += bits.OnesCount64(high &^ (l | d | b))
+		begins := l&^(l<<8|letter>>56) | u&^(u<<8|capital>>56) | d&^(d<<8|digit>>56) | high&^(l|d|b)
+		before := b<<8 | space>>56
+		lanes += (high&^b)>>6 + begins>>6 + (b&before)>>6 + (d&before)>>5
+		if n++; n == 31 {
+			t.ascii += sum(lanes)
+			lanes, n = 0, 0
+		}
 		letter, capital, digit, space = l, u, d, b
 		s = s[8:]
 	}
+	t.ascii += sum(lanes)
 	for len(s) > 0 {
 		s = s[t.others(s):]
 	}
 }
 
-// others looks at one character after another, up to eight.
+// sum adds up the eight bytes of x.
+func sum(x uint64) int {
+	const evens = 0x00ff00ff00ff00ff
+	return int((x&evens + x>>8&evens) * 0x0001000100010001 >> 48)
+}
+
+// others looks at one character after another, up to eight, without its neighbours.
 func (t *tally) others(s []byte) int {
 	i := 0
 	for range 8 {
 		if i >= len(s) {
 			break
 		}
-		c := s[i]
-		switch {
+		switch c := s[i]; {
+		case c == ' ':
+			t.ascii += 2
+			i++
 		case c < 0x80:
-			t.ascii(c)
+			t.ascii += 4
 			i++
 		default:
-			script, n := scriptOf(c)
+			script, n := scriptOf(c, s[min(i+1, len(s)-1)])
 			t.scripts[script]++
 			i += n
 		}
@@ -76,46 +84,30 @@ func (t *tally) others(s []byte) int {
 	return min(i, len(s))
 }
 
-// ascii counts a character whose neighbours are not looked at, as if it stood alone.
-func (t *tally) ascii(c byte) {
-	switch {
-	case c|0x20 >= 'a' && c|0x20 <= 'z':
-		t.letters++
-		t.words++
-	case c >= '0' && c <= '9':
-		t.digits++
-		t.numbers++
-	case c == ' ':
-		t.gaps++
-	default:
-		t.signs++
-	}
-}
-
 // The scripts that are told apart.
 const (
 	alphabets = iota // Latin with accents, Cyrillic, Greek, Hebrew, Arabic
 	farther          // Armenian, Syriac, N'Ko
-	southern         // Indic, Thai
-	eastern          // Georgian, Ethiopic, Khmer, and Vietnamese accents
-	han              // and kana, and punctuation
+	southern         // Indic, Thai, Khmer, Georgian
+	ethiopic
+	han // and kana, punctuation, Vietnamese accents
 	hangul
 	emoji
 	scripts
 )
 
-// scriptOf tells the script and the length of a character by its first byte.
-func scriptOf(c byte) (script, n int) {
+// scriptOf tells the script and the length of a character by its first two bytes.
+func scriptOf(c, d byte) (script, n int) {
 	switch {
 	case c >= 0xf0:
 		return emoji, 4
 	case c >= 0xea:
 		return hangul, 3
-	case c >= 0xe2:
+	case c >= 0xe2 || c == 0xe1 && d >= 0xb8:
 		return han, 3
-	case c == 0xe1:
-		return eastern, 3
-	case c == 0xe0:
+	case c == 0xe1 && d >= 0x88 && d <= 0x8e:
+		return ethiopic, 3
+	case c >= 0xe0:
 		return southern, 3
 	case c >= 0xdc || c == 0xd4 || c == 0xd5:
 		return farther, 2
@@ -132,11 +124,9 @@ func weights(e encodingName) [scripts]int {
 	return [scripts]int{4, 5, 6, 10, 6, 5, 13}
 }
 
-// tokens answers the bound of what was added. A word is a token and half of one for
-// each further letter; a number one, and half of one for each further digit; a space
-// belongs to the word behind it, but not to a number.
+// tokens answers the bound of what was added.
 func (t *tally) tokens(e encodingName) int64 {
-	q := 4*t.words + 2*max(t.letters-t.words, 0) + 4*t.numbers + 2*(t.digits-t.numbers) + 2*t.gaps + 4*t.lone + 4*t.signs
+	q := t.ascii
 	for script, w := range weights(e) {
 		q += w * t.scripts[script]
 	}

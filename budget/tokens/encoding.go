@@ -98,9 +98,7 @@ func (e *encoding) merge(p []byte) int {
 	m := e.mergers.Get().(*merger)
 	n := m.count(p)
 	m.piece = nil
-	if cap(m.parts) < 1<<16 { // a huge piece's memory is not kept
-		e.mergers.Put(m)
-	}
+	e.mergers.Put(m)
 	return n
 }
 

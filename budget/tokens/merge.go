@@ -1,12 +1,19 @@
 package tokens
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // none is the rank of a pair that is not in the vocabulary.
 const none = math.MaxInt32
 
 // sweepAlways is the number of parts up to which sweeps are cheap whatever they merge.
 const sweepAlways = 96
+
+// longest is the length at which a stretch without borders is cut, which may cost a
+// token more at each cut: it bounds the memory of a piece of megabytes.
+const longest = 1 << 17
 
 // bordersFrom is the length of a piece from which looking for borders pays.
 const bordersFrom = 24
@@ -42,7 +49,7 @@ func (m *merger) count(piece []byte) int {
 	}
 	n, from := 0, 0
 	for i := 1; i < len(piece); i++ {
-		if m.v.border(piece, i) {
+		if i-from == longest || m.v.border(piece, i) {
 			n += m.stretch(piece[from:i])
 			from = i
 		}
@@ -79,7 +86,7 @@ func (m *merger) stretch(piece []byte) int {
 // begin makes every byte a part.
 func (m *merger) begin(piece []byte) {
 	m.piece = piece
-	m.parts = m.parts[:0]
+	m.parts = slices.Grow(m.parts[:0], len(piece)+1)
 	for i, c := range piece {
 		p := part{int32(i), m.v.single[c], none}
 		if i+1 < len(piece) {

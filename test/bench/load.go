@@ -193,12 +193,12 @@ func measureProxy(b *bench, p plan) error {
 		return err
 	}
 	defer b.stop(up, proxy, open, limited)
-	time.Sleep(3 * time.Second) // until the vocabularies are read
+	time.Sleep(p.loading) // until the vocabularies are read
 	idle, err := limited.rss()
 	if err != nil {
 		return err
 	}
-	row("resident memory of the gateway, idle", fmt.Sprintf("%.0f MB", idle), "< 150 MB", idle < 150)
+	b.row("resident memory of the gateway, idle", fmt.Sprintf("%.0f MB", idle), "< 150 MB", idle < 150)
 	for _, c := range []struct {
 		kb   int
 		goal float64
@@ -211,7 +211,7 @@ func measureProxy(b *bench, p plan) error {
 	if err != nil {
 		return err
 	}
-	row("resident memory of the gateway after the load", fmt.Sprintf("%.0f MB", loaded), "", true)
+	b.row("resident memory of the gateway after the load", fmt.Sprintf("%.0f MB", loaded), "", true)
 	return nil
 }
 
@@ -228,10 +228,10 @@ func compare(b *bench, p plan, kb int, goal float64, proxy, open, limited *proce
 	}
 	base := sides[0]
 	cpu, p50, p99 := median(base.cpu), median(base.p50), median(base.p99)
-	row(fmt.Sprintf("%d KB prompts, %d/s, %s", kb, rate, base.name), fmt.Sprintf("%.0f µs CPU per request; p50 %.2f ms, p99 %.2f ms", cpu, p50, p99), "", true)
+	b.row(fmt.Sprintf("%d KB prompts, %d/s, %s", kb, rate, base.name), fmt.Sprintf("%.0f µs CPU per request; p50 %.2f ms, p99 %.2f ms", cpu, p50, p99), "", true)
 	for _, s := range sides[1:] {
 		ratio := median(s.cpu) / cpu
-		row(fmt.Sprintf("%d KB prompts, %d/s, %s", kb, rate, s.name),
+		b.row(fmt.Sprintf("%d KB prompts, %d/s, %s", kb, rate, s.name),
 			fmt.Sprintf("%.0f µs CPU per request, **%.2f ×** the proxy's; p50 %+.2f ms, p99 %+.2f ms", median(s.cpu), ratio, median(s.p50)-p50, median(s.p99)-p99),
 			fmt.Sprintf("≤ %.1f ×", goal), ratio <= goal)
 	}

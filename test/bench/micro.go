@@ -45,7 +45,7 @@ func pairs(more func() bool, scopes []*budget.Scope) (refused int) {
 	return refused
 }
 
-func measureBudget(_ *bench, p plan) error {
+func measureBudget(b *bench, p plan) error {
 	testing.Init()
 	if err := flag.Set("test.benchtime", p.benchTime); err != nil {
 		return err
@@ -76,7 +76,7 @@ func measureBudget(_ *bench, p plan) error {
 			allocs = append(allocs, float64(r.AllocsPerOp()))
 		}
 		t, a := median(ns), median(allocs)
-		row("reserve + settle, 6 buckets, "+m.name, fmt.Sprintf("%.0f ns, %.0f allocations", t, a), "≤ 500 ns, 0 allocations", t <= 500 && a == 0)
+		b.row("reserve + settle, 6 buckets, "+m.name, fmt.Sprintf("%.0f ns, %.0f allocations", t, a), "≤ 500 ns, 0 allocations", t <= 500 && a == 0)
 	}
 	if refused.Load() > 0 {
 		return fmt.Errorf("%d reservations were refused, so the times are of something else", refused.Load())

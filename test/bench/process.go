@@ -21,12 +21,13 @@ import (
 // bench owns the directory and the processes of one run.
 type bench struct {
 	ctx       context.Context
+	short     bool // too short for a verdict
 	root, dir string
 	processes []*process
 	client    *http.Client
 }
 
-func newBench(ctx context.Context) (*bench, error) {
+func newBench(ctx context.Context, short bool) (*bench, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list -m: %w", err)
@@ -35,7 +36,7 @@ func newBench(ctx context.Context) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{ctx: ctx, root: strings.TrimSpace(string(root)), dir: dir, client: &http.Client{
+	b := &bench{ctx: ctx, short: short, root: strings.TrimSpace(string(root)), dir: dir, client: &http.Client{
 		Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 1024, DisableCompression: true}}}
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.binary(), "./cmd/gateway")
 	build.Dir, build.Env = b.root, append(os.Environ(), "CGO_ENABLED=0")
