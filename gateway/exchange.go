@@ -129,6 +129,7 @@ func (x *exchange) fail(e *apiError) {
 	x.wroteHeader = true
 	x.limitHeaders()
 	x.outcomeHeaders()
+	x.deadline()
 	e.write(x.w, x.g.random)
 }
 

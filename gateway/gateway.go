@@ -139,6 +139,8 @@ func (g *Gateway) Handler() http.Handler {
 // Health always answers.
 func (g *Gateway) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A connection keeps the deadline of its last answer; this one has its own.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // where it is supported
 		n := g.inFlight.Add(1)
 		defer g.inFlight.Add(-1)
 		most := g.current.Load().cfg.Server.MaxInFlight

@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -61,6 +63,32 @@ func TestTheBoundHoldsOnOrdinaryTexts(t *testing.T) {
 	}
 }
 
+// Long texts are bounded from a sample: of one kind, and of all kinds one after another.
+func TestTheBoundHoldsOnLongTexts(t *testing.T) {
+	all := writings()
+	names := slices.Sorted(maps.Keys(all))
+	texts := map[string]string{}
+	for _, name := range names {
+		texts[name] = strings.Repeat(all[name], 1+20_000/len(all[name]))
+	}
+	r := rand.New(rand.NewPCG(6, 6))
+	for i := range 300 {
+		var b strings.Builder
+		for b.Len() < 6_000+i*100 {
+			s := all[names[r.IntN(len(names))]]
+			b.WriteString(s[:min(len(s), 100+r.IntN(1500))])
+		}
+		texts[fmt.Sprint("mixed ", i)] = strings.ToValidUTF8(b.String(), "")
+	}
+	for name, s := range texts {
+		for n, p := range load() {
+			if c, b := p.fast.count([]byte(s)), boundText(encodingName(n), []byte(s)); int64(c) > b {
+				t.Errorf("%s, %s: %d tokens, the bound is %d", name, encodingName(n), c, b)
+			}
+		}
+	}
+}
+
 // What is counted eight bytes at a time is what is counted one at a time.
 func TestTheTallyOfASCII(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
@@ -70,7 +98,7 @@ func TestTheTallyOfASCII(t *testing.T) {
 			s[i] = "abzAZ09@[`{/: \n\x00\x7f"[r.IntN(17)]
 		}
 		var got, want tally
-		got.add(s)
+		got.scan(s)
 		at := func(i int, in string) bool {
 			return i >= 0 && strings.IndexByte(in, s[i]) >= 0
 		}
@@ -110,6 +138,7 @@ func FuzzPrompt(f *testing.F) {
 
 func BenchmarkBound(b *testing.B) {
 	for name, s := range samples() {
+		s = strings.Repeat(s, 1+20_000/len(s))
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(s)))
 			for b.Loop() {

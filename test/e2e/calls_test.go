@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/providers/simulated"
 )
@@ -316,5 +317,23 @@ func TestARefusedKeyIsTakenOutAndTheOtherAccountServes(t *testing.T) {
 	}
 	if refused > 1 {
 		t.Errorf("the refused key was used %d times", refused)
+	}
+}
+
+// A connection that is used again after the write timeout of an earlier answer still
+// works, for errors too.
+func TestAnOldWriteDeadlineDoesNotOutliveItsAnswer(t *testing.T) {
+	_, url := upstream(t, open("a"))
+	g := start(t, strings.Replace(one(url, ""), "server: {", "server: {write_timeout: 1s, ", 1))
+	if a := g.chat("m", "hi"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for begin := time.Now(); time.Since(begin) < 1500*time.Millisecond; <-tick.C {
+		req, _ := http.NewRequest(http.MethodGet, g.api+"/healthz", nil)
+		if a := do(t, req); a.status != 200 {
+			t.Fatalf("%d", a.status)
+		}
 	}
 }
