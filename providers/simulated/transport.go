@@ -1,6 +1,7 @@
 package simulated
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -38,7 +39,7 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(in.status), StatusCode: in.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: in.sent, Body: &body{PipeReader: r, stop: watch(req, r)}, ContentLength: -1, Request: req,
+		Header: in.sent, Body: &body{PipeReader: r, ctx: ctx, stop: watch(req, r)}, ContentLength: -1, Request: req,
 	}, nil
 }
 
@@ -58,6 +59,7 @@ func watch(req *http.Request, r *io.PipeReader) func() {
 // body ends its watch when it is closed or read to the end.
 type body struct {
 	*io.PipeReader
+	ctx  context.Context
 	stop func()
 }
 
@@ -66,6 +68,9 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.PipeReader.Read(p)
 	if err != nil {
 		b.stop()
+		if gone := b.ctx.Err(); gone != nil && err != io.EOF {
+			err = gone
+		}
 	}
 	return n, err
 }
