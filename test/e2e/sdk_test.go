@@ -3,6 +3,8 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -141,5 +143,60 @@ func TestTheCommunitysGoClient(t *testing.T) {
 	var api *community.APIError
 	if !errors.As(err, &api) || api.HTTPStatusCode != 404 {
 		t.Fatal(err)
+	}
+}
+
+// What openai for Python sends, replayed byte for byte: its package cannot be
+// installed where these tests run.
+func TestThePythonSDKsRequests(t *testing.T) {
+	g := forSDKs(t)
+	headers := []string{
+		"Accept", "application/json", "User-Agent", "OpenAI/Python 2.51.0", "X-Stainless-Lang", "python", "X-Stainless-Package-Version", "2.51.0",
+		"X-Stainless-Os", "Linux", "X-Stainless-Arch", "x64", "X-Stainless-Runtime", "CPython", "X-Stainless-Runtime-Version", "3.12.4",
+		"X-Stainless-Async", "false", "X-Stainless-Retry-Count", "0", "X-Stainless-Read-Timeout", "600",
+	}
+	for path, bodies := range map[string][]string{
+		"/v1/chat/completions": {
+			`{"messages":[{"role":"user","content":"Say \u00e9 \ud83d\ude42"}],"model":"m"}`,
+			`{"messages":[{"role":"user","content":"Hello!"}],"model":"m","stream":true,"stream_options":{"include_usage":true}}`,
+			`{"messages":[{"role":"user","content":[{"type":"text","text":"Hello!"}]}],"model":"m","max_completion_tokens":5,"temperature":0.2}`,
+		},
+		"/v1/embeddings": {`{"input":["one","two"],"model":"m","encoding_format":"base64"}`},
+	} {
+		for _, body := range bodies {
+			a := g.post(path, body, headers...)
+			if a.status != 200 || a.header.Get("X-Request-Id") == "" {
+				t.Errorf("%s: %d %s", body, a.status, a.body)
+			}
+			if strings.Contains(body, "stream") && !strings.HasSuffix(a.body, "data: [DONE]\n\n") {
+				t.Errorf("%s: %s", body, a.body)
+			}
+		}
+	}
+}
+
+// A request with two framings is read by one of them and never sent on as it came.
+func TestTwoFramings(t *testing.T) {
+	s, url := upstream(t, open("a"))
+	g := start(t, one(url, ""))
+	conn, err := net.Dial("tcp", strings.TrimPrefix(g.api, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+key+"\r\nConnection: close\r\n"+
+		"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nPOST /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil && len(answer) == 0 {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 400") || !strings.Contains(string(answer), `"invalid_json"`) || strings.Count(string(answer), "HTTP/1.1") != 1 {
+		t.Fatalf("%s", answer)
+	}
+	if n := s.Total().Attempts; n != 0 {
+		t.Fatalf("%d calls went on", n)
 	}
 }
