@@ -196,6 +196,9 @@ func (v *validator) limits(path string, l *Limits, upstream bool) {
 		if e.Dimension == "concurrency" && e.Amount > 10_000_000 {
 			v.problem(path+".concurrency", "is absurdly large")
 		}
+		if e.Dimension == "cost" {
+			v.warn(path+"."+e.Name, "is checked and does not act in this version: costs are not counted yet")
+		}
 	}
 	switch b := l.Burst; {
 	case b.Amount > 0 && rates > 1:
@@ -204,12 +207,17 @@ func (v *validator) limits(path string, l *Limits, upstream bool) {
 		v.problem(path+".burst", "there is no rate here that could burst")
 	case b.Borrow && upstream:
 		v.problem(path+".burst", "an upstream does not lend its next window")
+	case b.Borrow:
+		v.warn(path+".burst", "borrow is a whole window in this version: nothing is lent yet")
 	}
 	if l.Margin < 0 || l.Margin > 0.5 {
 		v.problem(path+".margin", "must be between 0 and 0.5")
 	}
 	if l.Jitter > 10*time.Second {
 		v.problem(path+".jitter", "must be at most 10s")
+	}
+	if v.given(path + ".jitter") {
+		v.warn(path+".jitter", "is checked and does not act in this version")
 	}
 }
 
