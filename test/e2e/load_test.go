@@ -53,12 +53,12 @@ client_keys:
 // have: the upstream's own count shows no more than 0.1 % refusals, and nearly all of
 // the quota used.
 func TestFiveAccountsAtTwiceTheirRate(t *testing.T) {
-	const n, rpm, tpm = 5, 600, 60_000
+	const n, rpm, tpm = 5, 600, 1_000_000
 	yaml, o := accounts(n, rpm, tpm, fmt.Sprintf("rpm: %d, tpm: %d", rpm, tpm))
 	s, url := upstream(t, o)
 	g := start(t, config(url, yaml, ""))
 	const offered = 2.0 * n * tpm / 60 // tokens per second
-	const perCall = 250
+	const perCall = 4000
 	text := strings.Repeat("word", perCall-64-10)
 	ctx, cancel := context.WithTimeout(t.Context(), 17*time.Second)
 	defer cancel()
