@@ -35,8 +35,9 @@ var (
 // failedAttempt is an attempt that gave the client nothing, so another may follow.
 type failedAttempt struct {
 	providers.Failure
-	grant admission.Grant
-	sent  bool // the upstream may have seen it
+	grant  admission.Grant
+	target *target
+	sent   bool // the upstream may have seen it
 }
 
 // attempt is one upstream call on one grant. It answers nil once the client has its
@@ -85,7 +86,7 @@ type try struct {
 }
 
 func (a *try) fail(f providers.Failure, sent bool) *failedAttempt {
-	return &failedAttempt{Failure: f, grant: a.grant, sent: sent}
+	return &failedAttempt{Failure: f, grant: a.grant, target: a.target, sent: sent}
 }
 
 func (a *try) do(ctx context.Context) *failedAttempt {

@@ -136,7 +136,7 @@ func (b *builder) account(p *config.Provider, a *config.Account, u *upstream) {
 func (b *builder) route(c *config.Route) error {
 	r := &route{name: c.Name, maxWait: c.MaxWait, timeout: c.Timeout}
 	r.admission = &admission.Route{
-		Name: c.Name, WaitBeforeFallback: c.WaitBeforeFallback,
+		Owner: r, Name: c.Name, WaitBeforeFallback: c.WaitBeforeFallback,
 		SkipFull: slices.Contains(c.FallbackOn, "rate_limit"),
 	}
 	for _, t := range c.Targets {

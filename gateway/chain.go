@@ -38,7 +38,7 @@ func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
 	out := admission.Verdict{
 		Stay: v.Stay, DisableKey: v.DisableKey, Why: f.Kind.String(), BlockLane: v.BlockAccountFor, After: v.After,
 	}
-	target := &x.route.targets[f.grant.Target]
+	target := f.target
 	if v.DisableKey {
 		x.g.log.Warn("upstream key taken out", "provider", target.upstream.name, "account", f.grant.Lane.Account.Name,
 			"key", target.upstream.fingerprint(f.grant.Lane.Account, f.grant.Key), "reason", f.Kind.String(), "message", f.Message)
@@ -118,7 +118,7 @@ func (c *chain) story() string {
 			fmt.Fprintf(&b, " and %d more.", len(c.failures)-i)
 			break
 		}
-		fmt.Fprintf(&b, " %s: %s", c.x.route.targets[f.grant.Target].name, f.Kind)
+		fmt.Fprintf(&b, " %s: %s", f.target.name, f.Kind)
 		if f.Status > 0 {
 			fmt.Fprintf(&b, " (HTTP %d)", f.Status)
 		}

@@ -178,6 +178,8 @@ func (x *exchange) estimate(exact bool) {
 	e := x.g.tokens
 	if x.ticket == nil {
 		x.ticket = newTicket()
+	}
+	if len(x.ticket.Estimates) != len(x.route.targets) {
 		x.ticket.Estimates = make([]budget.Estimate, len(x.route.targets))
 	}
 	for i := range x.route.targets {
@@ -246,6 +248,7 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 
 // granted notes where the call goes, before it is sent.
 func (x *exchange) granted(g admission.Grant) {
+	x.route = x.ticket.Route.Owner.(*route) // a reload may have moved the call to a new one
 	x.record.QueueWait += max(g.At.Sub(x.queued), 0)
 	x.record.Spared = x.record.Spared || g.Spared()
 	if g.Moved {

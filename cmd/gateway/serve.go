@@ -195,7 +195,10 @@ func (s *service) run(ctx context.Context) error {
 		}
 	}()
 	go s.gateway.Run(background)
-	go s.watch(background)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // before anybody can know that this program runs
+	defer signal.Stop(hup)
+	go s.watch(background, hup)
 	s.greet()
 	select {
 	case <-ctx.Done():
@@ -246,10 +249,7 @@ func (s *service) closeListeners() {
 const watchEvery = time.Second
 
 // watch loads the configuration again on SIGHUP and when a file of it changes.
-func (s *service) watch(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
+func (s *service) watch(ctx context.Context, hup <-chan os.Signal) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	seen := s.marks()

@@ -104,6 +104,8 @@ type Target struct {
 
 // Route is a public model name as the pool sees it.
 type Route struct {
+	// Owner is the driver's own, not touched here.
+	Owner   any
 	Name    string
 	Targets []Target
 	// SkipFull lets a call move to the next target when the earlier ones have no

@@ -337,3 +337,27 @@ func TestAnOldWriteDeadlineDoesNotOutliveItsAnswer(t *testing.T) {
 		}
 	}
 }
+
+// A call that waits while its route is given other targets goes to one of those, under
+// its right name.
+func TestAWaitingCallSurvivesAReload(t *testing.T) {
+	_, url := upstream(t, open("a"))
+	limits := strings.Replace(one(url, ""), "keys: [key-a]", "keys: [key-a], limits: [{models: [m], rpm: 1, burst: 1}]", 1)
+	g := start(t, limits)
+	if a := g.chat("m", "hi"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	waited := make(chan answer, 1)
+	go func() { waited <- g.chat("m", "hi") }()
+	eventually(t, "the call to wait", func() bool {
+		req, _ := http.NewRequest(http.MethodGet, g.admin+"/metrics", nil)
+		return strings.Contains(do(t, req).body, `sluice_queue_depth{class="normal"} 1`)
+	})
+	g.write(strings.Replace(limits, "targets: [up/m]", "targets: [up/n, up/m]", 1))
+	if err := g.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-waited; a.status != 200 || a.header.Get("X-Sluice-Model") != "n" || !strings.Contains(a.body, `"model":"n"`) {
+		t.Fatalf("%d served by %q: %s", a.status, a.header.Get("X-Sluice-Model"), a.body)
+	}
+}
