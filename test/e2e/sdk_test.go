@@ -19,7 +19,21 @@ import (
 // forSDKs is a gateway with a route m, and a route full that has no room.
 func forSDKs(t *testing.T) *gateway {
 	_, url := upstream(t, open("a"))
-	return start(t, strings.Replace(one(url, "  full:\n    targets: [up/m]\n    limits: {rpm: 1, burst: 1}"), "routes:", "routes:", 1))
+	return start(t, one(url, "  full:\n    targets: [up/m]\n    limits: {rpm: 1, burst: 1}\n  brisk:\n    targets: [up/m]\n    limits: {rps: 2, burst: 1}"))
+}
+
+func TestTheGoSDKComesBackWhenItIsTold(t *testing.T) {
+	g := forSDKs(t)
+	n := &counting{}
+	client := official(g, option.WithHTTPClient(&http.Client{Transport: n}), option.WithMaxRetries(2))
+	for range 2 {
+		if _, err := client.Chat.Completions.New(t.Context(), ask("brisk", "hi")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n.n.Load() != 3 {
+		t.Fatalf("%d requests for two calls, of which one is told to wait", n.n.Load())
+	}
 }
 
 func TestTheNodeSDK(t *testing.T) {
@@ -73,7 +87,7 @@ func TestTheGoSDK(t *testing.T) {
 	if err != nil || len(e.Data) != 2 || len(e.Data[0].Embedding) == 0 {
 		t.Fatalf("%v %+v", err, e)
 	}
-	if list, err := client.Models.List(ctx); err != nil || len(list.Data) != 2 {
+	if list, err := client.Models.List(ctx); err != nil || len(list.Data) != 3 {
 		t.Fatalf("%v %+v", err, list)
 	}
 }
