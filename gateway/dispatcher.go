@@ -19,6 +19,9 @@ type dispatcher struct {
 	pool    *admission.Pool
 	timer   *time.Timer
 	effects []admission.Effect
+	// heir answers the new home of a route once a reload has replaced this
+	// dispatcher; nil before.
+	heir func(route string) (*dispatcher, *admission.Route)
 }
 
 // ticket is one request's place with a dispatcher.
@@ -128,11 +131,26 @@ func (t *ticket) lock() *dispatcher {
 	for {
 		d := t.at.Load()
 		d.mu.Lock()
-		if t.at.Load() == d {
+		if t.at.Load() == d && !t.inherit(d) {
 			return d
 		}
 		d.mu.Unlock()
 	}
+}
+
+// inherit moves a call that stands in no queue, because it is being counted or
+// between attempts, from a replaced dispatcher to its heir. The lock of d is held.
+func (t *ticket) inherit(d *dispatcher) bool {
+	if d.heir == nil || t.Status() != admission.Idle && t.Status() != admission.Refining {
+		return false
+	}
+	to, r := d.heir(t.Route.Name)
+	if to == nil {
+		return false // its route is gone: it ends where it began
+	}
+	t.Route = r
+	t.at.Store(to)
+	return true
 }
 
 // lockLane locks the dispatcher that a lane belongs to now.
@@ -205,6 +223,7 @@ func handOver(old, fresh []*dispatcher, update func(), place func(route string) 
 		}
 	}
 	for _, d := range old {
+		d.heir = place
 		for _, c := range d.pool.Drain() {
 			t := c.Owner.(*ticket)
 			to, route := place(c.Route.Name)
