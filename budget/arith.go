@@ -31,13 +31,25 @@ func span(n, amount int64, window time.Duration) time.Duration {
 // maxSpan keeps sums of instants and spans far from overflow.
 const maxSpan = int64(100 * 365 * 24 * time.Hour)
 
-// effective is the amount less its margin: at least one where there was any.
-func effective(amount int64, margin float64) int64 {
+// stretched is a window made longer so that its amount is taken at a share of the
+// rate; share is within (0, 1].
+func stretched(window time.Duration, share float64) time.Duration {
+	if !(share < 1) {
+		return window
+	}
+	return time.Duration(min(float64(window)/max(share, minShare), float64(maxSpan)))
+}
+
+// minShare keeps a bucket alive whatever margin and ratio say.
+const minShare = 1e-6
+
+// portion is a share of an amount, rounded up: at least one where there was any.
+func portion(amount int64, share float64) int64 {
 	if amount <= 0 {
 		return 0
 	}
-	if !(margin > 0) {
+	if !(share < 1) {
 		return amount
 	}
-	return max(int64(float64(amount)*(1-min(margin, 1))), 1)
+	return min(max(int64(math.Ceil(float64(amount)*max(share, 0)-1e-9)), 1), amount)
 }

@@ -5,24 +5,52 @@ import "time"
 // bucket is the live state of one limit. Its scope's lock guards it.
 type bucket struct {
 	limit    Limit
-	amount   int64 // effective, per window
-	capacity int64 // what it holds when full
+	told     int64         // the provider's own word on the amount, below the configured one; 0: none
+	ratio    float64       // adapted share of the rate, (0, 1]
+	amount   int64         // effective, per window
+	window   time.Duration // Rate: in which amount refills, margin and ratio included
+	capacity int64         // what it holds when full
+	whole    int64         // the largest demand that is ever taken
 	since    Instant
 	reserved int64 // held by calls in flight
+	late     int64 // the part of reserved that is charged when the calls end
+	lowered  int64 // sum of what observations have taken away
 
-	tat     Instant // Rate: when it is full again; later than now+τ is debt
-	healed  Instant // Rate: when it was last full; refunds of older holds are void
-	start   Instant // windows: where the present one begins
-	end     Instant // Calendar: where it ends
-	used    int64   // windows: taken in the present one; Gauge: in use
-	ahead   int64   // FixedWindow: taken already of the next one
-	log     []int64 // SlidingWindow: taken per slot, a ring
-	oldest  int64   // SlidingWindow: number of the oldest slot still counted
-	current int64   // SlidingWindow: number of the slot of now
+	tat      Instant // Rate: when it is full again; later than now+τ is debt
+	healed   Instant // Rate: when it was last full; refunds of older holds are void
+	borrowed Instant // Rate: no second borrowing before
+	start    Instant // windows: where the present one begins
+	end      Instant // Calendar: where it ends
+	used     int64   // windows: taken in the present one; Gauge: in use
+	ahead    int64   // FixedWindow: taken already of the next one
+	log      []int64 // SlidingWindow: taken per slot, a ring
+	oldest   int64   // SlidingWindow: number of the oldest slot still counted
+	current  int64   // SlidingWindow: number of the slot of now
+}
+
+// part is what a demand asks of one bucket: now, and when the call ends.
+type part struct{ n, late int64 }
+
+func (p part) sum() int64 { return p.n + p.late }
+
+// part splits a demand the way the bucket's upstream counts it.
+func (b *bucket) part(d *Demand) part {
+	n := max(d[b.limit.Dimension], 0)
+	if !b.limit.OutputAtEnd || n == 0 {
+		return part{n: n}
+	}
+	switch b.limit.Dimension {
+	case Tokens:
+		in := min(max(d[InputTokens], 0), n)
+		return part{n: in, late: n - in}
+	case OutputTokens:
+		return part{late: n}
+	}
+	return part{n: n}
 }
 
 func newBucket(l Limit, kind ScopeKind, now Instant) *bucket {
-	b := &bucket{since: now, tat: now}
+	b := &bucket{since: now, tat: now, ratio: 1}
 	b.set(l, kind)
 	switch l.Kind {
 	case SlidingWindow:
@@ -35,21 +63,34 @@ func newBucket(l Limit, kind ScopeKind, now Instant) *bucket {
 	return b
 }
 
-// set takes the numbers of a limit.
+// set takes the numbers of a limit, as far as told and ratio allow.
 func (b *bucket) set(l Limit, kind ScopeKind) {
 	if l.Window <= 0 {
 		l.Window = time.Minute
 	}
-	b.limit, b.amount = l, effective(l.Amount, l.Margin)
-	b.capacity = b.amount
-	if l.Kind != Rate || b.amount == 0 {
-		return
+	b.limit = l
+	amount := max(l.Amount, 0)
+	if b.told > 0 {
+		amount = min(amount, b.told)
 	}
-	switch {
-	case l.Burst > 0:
-		b.capacity = l.Burst
-	case kind == ScopeUpstream && l.Window > defaultBurst:
-		b.capacity = max(mulDiv(b.amount, int64(defaultBurst), int64(l.Window)), 1)
+	share := 1.0
+	if l.Margin > 0 {
+		share = 1 - min(l.Margin, 1)
+	}
+	switch l.Kind {
+	case Rate:
+		b.amount, b.window = amount, stretched(l.Window, share*b.ratio)
+		b.capacity = b.burst(kind, portion(amount, share), amount)
+	case FixedWindow, SlidingWindow:
+		b.amount, b.window = portion(amount, share*b.ratio), l.Window
+		b.capacity = b.amount
+	default:
+		b.amount, b.window = portion(amount, share), l.Window
+		b.capacity = b.amount
+	}
+	b.whole = max(b.capacity, portion(amount, share))
+	if amount > 0 && l.Whole > 0 {
+		b.whole = max(l.Whole, 1)
 	}
 }
 
@@ -57,8 +98,28 @@ func (b *bucket) set(l Limit, kind ScopeKind) {
 // minutes in much shorter slices.
 const defaultBurst = 6 * time.Second
 
+// burst is a Rate bucket's capacity, scaled with the adapted rate.
+func (b *bucket) burst(kind ScopeKind, within, amount int64) int64 {
+	n := within
+	switch {
+	case amount == 0:
+		return 0
+	case b.limit.Burst > 0:
+		n = b.limit.Burst
+		if b.told > 0 && b.limit.Amount > 0 {
+			n = mulDiv(n, b.told, b.limit.Amount)
+		}
+	case kind == ScopeUpstream && b.limit.Window > defaultBurst:
+		n = mulDiv(amount, int64(defaultBurst), int64(b.limit.Window))
+	}
+	return max(portion(n, b.ratio), 1)
+}
+
 // cost is the time that n units take to refill.
-func (b *bucket) cost(n int64) Instant { return Instant(span(n, b.amount, b.limit.Window)) }
+func (b *bucket) cost(n int64) Instant { return Instant(span(n, b.amount, b.window)) }
+
+// units is what refills in a time.
+func (b *bucket) units(d Instant) int64 { return mulDiv(int64(d), b.amount, int64(b.window)) }
 
 // roll brings the bucket to now: windows that have ended are forgotten.
 func (b *bucket) roll(now Instant) {
@@ -68,11 +129,7 @@ func (b *bucket) roll(now Instant) {
 			b.healed = max(b.healed, b.tat)
 		}
 	case FixedWindow:
-		w := Instant(b.limit.Window)
-		if start := now - mod(now, w); start > b.start {
-			b.used, b.ahead = b.ahead*one(start == b.start+w), 0
-			b.start = start
-		}
+		b.rollFixed(now)
 	case SlidingWindow:
 		b.slide(now)
 	case Calendar:
@@ -83,13 +140,6 @@ func (b *bucket) roll(now Instant) {
 	}
 }
 
-func one(yes bool) int64 {
-	if yes {
-		return 1
-	}
-	return 0
-}
-
 func mod(t, w Instant) Instant { return (t%w + w) % w }
 
 // level is what may be taken now; below zero it is debt. The bucket is rolled.
@@ -98,37 +148,40 @@ func (b *bucket) level(now Instant) int64 {
 	case Rate:
 		left := now + b.cost(b.capacity) - max(b.tat, now)
 		if left < 0 {
-			return -mulDiv(int64(-left), b.amount, int64(b.limit.Window))
+			return -b.units(-left)
 		}
-		return min(mulDiv(int64(left), b.amount, int64(b.limit.Window)), b.capacity)
+		return min(b.units(left), b.capacity)
+	case FixedWindow, SlidingWindow:
+		return b.amount - b.used - b.late
 	default:
 		return b.amount - b.used
 	}
 }
 
-// ask answers whether n fits, or when it will.
-func (b *bucket) ask(now Instant, n int64) (State, Instant) {
-	if n > max(b.amount, b.capacity) || b.amount <= 0 {
+// counted is the level as the upstream sees it: output that is still being produced
+// is not charged there yet.
+func (b *bucket) counted(now Instant) int64 { return b.level(now) + b.late }
+
+// ask answers whether p fits once n more has been taken, or when it will.
+func (b *bucket) ask(now Instant, before int64, p part) (State, Instant) {
+	n := p.sum()
+	if n > b.whole || b.amount <= 0 {
 		return TooLarge, Never
 	}
 	at := now
 	switch b.limit.Kind {
 	case Rate:
-		if n > b.capacity {
-			at = b.tat // above the burst: when the bucket is full, into debt
-		} else {
-			at = max(b.tat, now) + b.cost(n) - b.cost(b.capacity)
-		}
+		at = b.askRate(now, before, n)
 	case FixedWindow:
-		at = b.askFixed(now, n)
+		at = b.askFixed(now, before, p)
 	case SlidingWindow:
-		at = b.askSliding(now, n)
+		at = b.askSliding(now, before+n)
 	case Calendar:
-		if b.used+n > b.amount {
+		if b.used+before+n > b.amount {
 			at = b.end
 		}
 	case Gauge:
-		if b.used+n > b.amount {
+		if b.used+before+n > b.amount {
 			at = Never
 		}
 	}
@@ -138,11 +191,23 @@ func (b *bucket) ask(now Instant, n int64) (State, Instant) {
 	return Granted, now
 }
 
-// take charges n, whether it fits or not.
-func (b *bucket) take(now Instant, n int64) {
+// take charges p, whether it fits or not.
+func (b *bucket) take(now Instant, p part) {
+	b.reserved += p.sum()
+	if b.limit.OutputAtEnd {
+		b.late += p.late
+	}
+	if b.limit.Kind == Rate {
+		p = part{n: p.sum()}
+	}
+	b.charge(now, p.n)
+}
+
+// charge takes n for good.
+func (b *bucket) charge(now Instant, n int64) {
 	switch b.limit.Kind {
 	case Rate:
-		b.tat = max(b.tat, now) + b.cost(n)
+		b.chargeRate(now, n)
 	case SlidingWindow:
 		b.log[b.current%int64(len(b.log))] += n
 		b.used += n
@@ -157,33 +222,29 @@ func (b *bucket) take(now Instant, n int64) {
 }
 
 // settle replaces what a hold of the moment at took by what was really used.
-func (b *bucket) settle(now, at Instant, held, actual int64) {
+func (b *bucket) settle(now, at Instant, held, actual part) {
 	if at < b.since {
 		return // the hold never knew this bucket
 	}
-	b.reserved = max(b.reserved-held, 0)
+	b.reserved = max(b.reserved-held.sum(), 0)
+	if b.limit.OutputAtEnd {
+		b.late = max(b.late-held.late, 0)
+	}
 	switch b.limit.Kind {
 	case Gauge:
-		b.used = max(b.used-held, 0)
+		b.used = max(b.used-held.n, 0)
 	case Rate:
-		b.settleRate(now, at, held, actual)
+		b.settleRate(now, at, held.sum(), actual.sum())
 	case FixedWindow:
-		b.settleFixed(now, at, held, actual)
+		b.settleFixed(now, at, held.n, actual.n)
+		b.charge(now, actual.late)
 	case SlidingWindow:
-		b.settleSliding(now, at, actual-held)
+		b.settleSliding(now, at, actual.n-held.n)
+		b.charge(now, actual.late)
 	case Calendar:
-		if at >= b.start || actual > held {
-			b.used = max(b.used+actual-held, 0)
+		if diff := actual.sum() - held.sum(); at >= b.start || diff > 0 {
+			b.used = max(b.used+diff, 0)
 		}
-	}
-}
-
-func (b *bucket) settleRate(now, at Instant, held, actual int64) {
-	switch {
-	case actual > held:
-		b.tat = max(b.tat, now) + b.cost(actual) - b.cost(held)
-	case b.healed <= at: // else time has given it back already
-		b.tat -= b.cost(held) - b.cost(actual)
 	}
 }
 

@@ -245,7 +245,7 @@ func TestObserve(t *testing.T) {
 	})
 	t.Run("what remains only lowers", func(t *testing.T) {
 		s := single(ScopeUpstream, limit(Tokens, 6000, 600))
-		s.Observe(t0, Observation{Dimension: Tokens, Remaining: 250, InFlight: tokens(50)})
+		s.Observe(t0, Observation{Dimension: Tokens, Remaining: 200})
 		if n := level(s, t0); n != 200 {
 			t.Fatalf("level %d", n)
 		}

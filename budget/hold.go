@@ -14,7 +14,15 @@ type Hold struct {
 	demand Demand
 	n      int
 	scopes [maxScopes]*Scope
+	// What the upstream scope's buckets held right after this was taken, for
+	// observations; kept after the hold has ended.
+	marked *Scope
+	layout uint32
+	marks  [maxMarks]int64
 }
+
+// maxMarks is how many buckets of an upstream scope take part in observations.
+const maxMarks = 8
 
 // Active says that the hold holds something.
 func (h *Hold) Active() bool { return h.active.Load() }
@@ -47,6 +55,9 @@ func Reserve(now Instant, h *Hold, d Demand, scopes ...*Scope) Answer {
 	}
 	for _, s := range h.scopes[:h.n] {
 		s.take(now, &d)
+		if s.kind == ScopeUpstream {
+			h.mark(now, s)
+		}
 	}
 	h.at, h.demand = now, d
 	h.active.Store(true)
@@ -100,11 +111,33 @@ func (h *Hold) unlock() {
 
 func (s *Scope) take(now Instant, d *Demand) {
 	for _, b := range s.buckets {
-		if n := d[b.limit.Dimension]; n > 0 {
-			b.take(now, n)
-			b.reserved += n
+		if d[b.limit.Dimension] > 0 {
+			b.roll(now)
+			b.take(now, b.part(d))
 		}
 	}
+}
+
+// mark notes what is left in the scope's buckets. The lock is held.
+func (h *Hold) mark(now Instant, s *Scope) {
+	h.marked, h.layout = s, s.layout
+	for i, b := range s.buckets[:min(len(s.buckets), maxMarks)] {
+		h.marks[i] = b.counted(now) + b.lowered
+	}
+}
+
+// Force takes d from every bucket of a scope, into debt where it does not fit: for
+// calls that are sent whatever the budget says.
+func Force(now Instant, h *Hold, d Demand, s *Scope) {
+	h.n = 0
+	h.insert(s)
+	h.lock()
+	defer h.unlock()
+	now = s.at(now)
+	s.take(now, &d)
+	h.mark(now, s)
+	h.at, h.demand = now, d
+	h.active.Store(true)
 }
 
 // Settle ends the hold: what was reserved is replaced by what was used, as a refund
@@ -129,7 +162,7 @@ func (h *Hold) Settle(now Instant, actual Demand, o Outcome) bool {
 				continue
 			}
 			b.roll(t)
-			b.settle(t, h.at, held, used)
+			b.settle(t, h.at, b.part(&h.demand), b.part(&actual))
 		}
 		s.mu.Unlock()
 	}

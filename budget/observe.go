@@ -3,11 +3,15 @@ package budget
 import "time"
 
 // Observation is a provider's own word about one dimension of a scope. It outranks
-// our arithmetic, and only ever lowers what may be spent.
+// our arithmetic. What remains and what is refused only ever lower what may be spent.
 type Observation struct {
 	Dimension Dimension
+	// Window is the limit's window as told. Zero: not told; the dimension's shortest
+	// bucket of a minute or more is meant.
+	Window time.Duration
 	// Limit and Remaining are what the provider says is the limit and what is left;
-	// below zero: not told.
+	// below zero: not told. A Limit below the configured one counts in its place; one
+	// that nobody configured becomes a bucket that is marked as learned.
 	Limit, Remaining int64
 	// Refused says that the provider refused Demand with a 429.
 	Refused bool
@@ -15,59 +19,114 @@ type Observation struct {
 	// the level is then taken as empty.
 	BlockedFor time.Duration
 	Demand     Demand
-	// InFlight is what was sent since the moment that Remaining speaks of.
-	InFlight Demand
+	// Since is the hold of the call that was answered, ended or not. What the scope
+	// held when that call was sent is compared with the provider's word, so that
+	// whatever happened since counts on both sides. Nil: the word is as of now.
+	Since *Hold
+}
+
+// Finding is what an Observation brought to light.
+type Finding struct {
+	// Unexplained: a refusal of a call that was sent after an earlier refusal had
+	// already put the level right. The rate is lower than we believe.
+	Unexplained bool
+	// Learned: a limit was told that nobody had configured, or a lower one.
+	Learned bool
 }
 
 // maxBlock bounds what a provider can make us wait.
 const maxBlock = 32 * 24 * time.Hour
 
-// Observe lowers the levels to what a provider says. Values that make no sense are
-// ignored.
-func (s *Scope) Observe(now Instant, o Observation) {
+// maxTold bounds the limits that a provider can make us believe.
+const maxTold = 1 << 50
+
+// Observe takes a provider's word. Values that make no sense are ignored.
+func (s *Scope) Observe(now Instant, o Observation) Finding {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now = s.at(now)
-	blocked := min(o.BlockedFor, maxBlock)
-	found := false
-	for _, b := range s.buckets {
-		if b.limit.Dimension != o.Dimension || b.limit.Kind == Gauge {
-			continue
-		}
+	var f Finding
+	if o.Limit > 0 && o.Limit <= maxTold {
+		f.Learned = s.learn(now, &o)
+	}
+	blocked := min(max(o.BlockedFor, 0), maxBlock)
+	i := s.match(o.Dimension, o.Window)
+	if i >= 0 {
+		b := s.buckets[i]
 		b.roll(now)
-		if o.Refused && b.limit.Kind == Rate && blocked <= b.limit.Window {
-			b.refused(now, o.Demand[o.Dimension], blocked)
-			found = true
+		if o.Refused && blocked <= b.limit.Window {
+			b.refused(now, s, i, &o, blocked)
 		}
 		if o.Remaining >= 0 {
-			b.lower(now, max(o.Remaining-o.InFlight[o.Dimension], 0))
+			b.lower(now, b.seen(now, s, i, o.Since)-o.Remaining)
 		}
 	}
-	if o.Refused && !found && blocked > 0 {
+	if !o.Refused {
+		return f
+	}
+	if (i < 0 || blocked > s.buckets[i].limit.Window) && blocked > 0 {
 		s.blocked = max(s.blocked, now.Add(blocked))
 	}
+	f.Unexplained = o.Since != nil && o.Since.at > s.refused && s.refused > 0
+	s.refused = now
+	return f
 }
 
-// refused makes n fit only after d; without d the bucket is empty.
-func (b *bucket) refused(now Instant, n int64, d time.Duration) {
-	if d <= 0 {
-		b.lower(now, 0)
-		return
+// match finds the bucket that an observation speaks of; below zero: there is none.
+func (s *Scope) match(d Dimension, window time.Duration) int {
+	found := -1
+	for i, b := range s.buckets {
+		switch {
+		case b.limit.Dimension != d || b.limit.Kind == Gauge:
+		case window > 0 && (b.limit.Window == window && b.limit.Kind != Calendar || b.limit.Kind == Calendar && b.limit.Period == Day && window == 24*time.Hour):
+			return i
+		case window == 0 && b.limit.Kind != Calendar && (found < 0 || better(b.limit.Window, s.buckets[found].limit.Window)):
+			found = i
+		}
 	}
-	n = min(max(n, 1), b.capacity)
-	b.tat = max(b.tat, now.Add(d)+b.cost(b.capacity)-b.cost(n))
+	return found
 }
 
-// lower brings the level down to n, never up.
+// better says that a window is rather the one that an unnamed limit speaks of.
+func better(a, b time.Duration) bool {
+	if (a >= time.Minute) != (b >= time.Minute) {
+		return a >= time.Minute
+	}
+	return a < b
+}
+
+// seen is what the bucket held, as the upstream counts, right after the hold was
+// taken; less what observations have taken away since.
+func (b *bucket) seen(now Instant, s *Scope, i int, since *Hold) int64 {
+	if since == nil || since.marked != s || since.layout != s.layout || i >= maxMarks {
+		return b.counted(now)
+	}
+	if b.limit.Kind == FixedWindow && since.at < b.start || b.limit.Kind == Calendar && since.at < b.start {
+		return -maxTold // it speaks of a window that is over
+	}
+	return since.marks[i] - b.lowered
+}
+
+// refused puts the level where the provider's refusal says it was.
+func (b *bucket) refused(now Instant, s *Scope, i int, o *Observation, wait time.Duration) {
+	n := max(b.part(&o.Demand).n, 1)
+	implied := int64(0) // nothing told: empty
+	if wait > 0 && b.limit.Kind == Rate {
+		implied = min(n, b.capacity) - mulDiv(int64(wait), max(b.amount, 1), int64(b.window))
+	}
+	was := b.counted(now)
+	if o.Since != nil {
+		was = b.seen(now, s, i, o.Since) + n // the marks are from after it was taken
+	}
+	b.lower(now, was-implied)
+}
+
+// lower takes n away, whatever it was taken by; never deeper than a whole window's debt.
 func (b *bucket) lower(now Instant, n int64) {
-	level := b.level(now)
-	if level <= n {
+	n = min(n, b.level(now)+b.amount)
+	if n <= 0 {
 		return
 	}
-	switch b.limit.Kind {
-	case Rate:
-		b.tat = max(b.tat, now+b.cost(b.capacity)-b.cost(min(n, b.capacity)))
-	default:
-		b.take(now, level-n)
-	}
+	b.lowered += n
+	b.charge(now, n)
 }

@@ -10,12 +10,17 @@ type Scope struct {
 	mu      sync.Mutex
 	last    Instant
 	blocked Instant // nothing fits before: the provider's word beyond any bucket
+	refused Instant // when the provider last refused
+	ratio   float64 // adapted share of the rates
 	buckets []*bucket
+	// layout changes with the set of buckets, so that marks do not outlive it.
+	layout   uint32
+	template Limit
 }
 
 // NewScope makes a scope with full buckets. Without limits it grants everything.
 func NewScope(kind ScopeKind, name string, now Instant, limits []Limit) *Scope {
-	s := &Scope{kind: kind, name: name, last: now}
+	s := &Scope{kind: kind, name: name, last: now, ratio: 1}
 	for _, l := range limits {
 		s.buckets = append(s.buckets, newBucket(l, kind, now))
 	}
@@ -37,12 +42,29 @@ func (s *Scope) Reconfigure(now Instant, limits []Limit) {
 	fresh := make([]*bucket, 0, len(limits))
 	for _, l := range limits {
 		b := newBucket(l, s.kind, now)
+		b.ratio = s.ratio
+		b.set(l, s.kind)
 		if old := s.find(l); old != nil {
 			b.inherit(old, now)
 		}
 		fresh = append(fresh, b)
 	}
+	for _, b := range s.buckets { // what the provider told stays known where nothing is configured
+		if b.limit.Learned && !has(limits, b.limit) {
+			fresh = append(fresh, b)
+		}
+	}
 	s.buckets = fresh
+	s.layout++
+}
+
+func has(limits []Limit, l Limit) bool {
+	for _, m := range limits {
+		if m.Dimension == l.Dimension && m.Window == l.Window {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Scope) find(l Limit) *bucket {
@@ -57,7 +79,7 @@ func (s *Scope) find(l Limit) *bucket {
 // inherit takes over what was taken from an older bucket.
 func (b *bucket) inherit(old *bucket, now Instant) {
 	old.roll(now)
-	b.since, b.reserved = old.since, old.reserved
+	b.since, b.reserved, b.late, b.lowered = old.since, old.reserved, old.late, old.lowered
 	switch b.limit.Kind {
 	case Rate:
 		missing := old.capacity - old.level(now)
@@ -68,7 +90,7 @@ func (b *bucket) inherit(old *bucket, now Instant) {
 			b.slide(now)
 			return
 		}
-		b.take(now, old.used)
+		b.charge(now, old.used)
 	default:
 		b.used = old.used
 		if b.start == old.start {
@@ -90,8 +112,18 @@ func (s *Scope) Peek(now Instant, d Demand) Answer {
 	return s.ask(s.at(now), &d)
 }
 
+// PeekBehind answers when a demand fits if another is taken now, before it. It takes
+// nothing.
+func (s *Scope) PeekBehind(now Instant, before, d Demand) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.askBehind(s.at(now), &before, &d)
+}
+
 // ask looks at every bucket. The lock is held.
-func (s *Scope) ask(now Instant, d *Demand) Answer {
+func (s *Scope) ask(now Instant, d *Demand) Answer { return s.askBehind(now, &Demand{}, d) }
+
+func (s *Scope) askBehind(now Instant, before, d *Demand) Answer {
 	a := Answer{At: now, Headroom: 1}
 	if s.blocked > now {
 		a = Answer{State: Later, At: s.blocked, Scope: s}
@@ -102,7 +134,8 @@ func (s *Scope) ask(now Instant, d *Demand) Answer {
 			continue
 		}
 		b.roll(now)
-		state, at := b.ask(now, n)
+		first := max(before[b.limit.Dimension], 0)
+		state, at := b.ask(now, first, b.part(d))
 		switch {
 		case state == Granted:
 			if a.State == Granted {
@@ -140,8 +173,7 @@ func (s *Scope) Forecast(now Instant, ahead, d Demand) Answer {
 	return a
 }
 
-// behind is when n fits after ahead was taken too. Windows answer the start of the
-// window in which the sum has its place.
+// behind is when n fits after ahead was taken too, which may be many windows' worth.
 func (b *bucket) behind(now Instant, ahead, n int64) Instant {
 	switch b.limit.Kind {
 	case Rate:
@@ -151,8 +183,14 @@ func (b *bucket) behind(now Instant, ahead, n int64) Instant {
 			return b.end
 		}
 		return now
+	case FixedWindow:
+		over := b.used + b.late + ahead + min(n, b.amount) - b.amount
+		if over <= 0 || b.amount <= 0 {
+			return now
+		}
+		return b.start.Add(span((over+b.amount-1)/b.amount, 1, b.limit.Window))
 	default:
-		over := b.used + ahead + n - b.amount
+		over := b.used + b.late + ahead + n - b.amount
 		if over <= 0 {
 			return now
 		}

@@ -91,7 +91,8 @@ type Limit struct {
 	// Burst is what a full Rate bucket holds, in units of Amount. Zero: six seconds'
 	// worth, at least one, in an upstream scope; the whole window elsewhere.
 	Burst int64
-	// Margin is the share of Amount that is left unused, 0 to 1.
+	// Margin is the share of the rate that is left unused, 0 to 1. A Rate bucket refills
+	// so much slower; a window takes so much less, rounded up.
 	Margin float64
 	// Period and Location are a Calendar's; nil is UTC.
 	Period   Period
@@ -99,6 +100,18 @@ type Limit struct {
 	// Straddle is the longest time between a reservation here and its count at the
 	// upstream. Where it crosses a boundary, both windows are charged.
 	Straddle time.Duration
+	// Whole is the largest single demand that is ever taken; a window's demand above
+	// Amount goes once something of the window is left. Zero: Amount.
+	Whole int64
+	// Carry takes what a window used beyond its Amount over into the next ones, as
+	// slices of a longer limit do.
+	Carry bool
+	// OutputAtEnd says that the upstream counts output when it has been produced: a
+	// window then holds a call's output until it ends and charges it there.
+	OutputAtEnd bool
+	// Borrow lets a Rate bucket lend one window's amount beyond its capacity, and not
+	// again before one whole window without debt.
+	Borrow bool
 	// Jitter is carried for whoever spreads grants; buckets do not use it.
 	Jitter time.Duration
 	// Learned says that the provider told it, nobody configured it.

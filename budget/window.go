@@ -1,20 +1,61 @@
 package budget
 
+// rollFixed begins the window of now. What was taken across the boundary counts in
+// the new one; with Carry, so does what the old one used beyond its amount.
+func (b *bucket) rollFixed(now Instant) {
+	w := Instant(b.limit.Window)
+	start := now - mod(now, w)
+	if start <= b.start {
+		return
+	}
+	passed := int64((start - b.start) / w)
+	left := int64(0)
+	if b.limit.Carry && b.start > 0 {
+		left = max(b.used-min(passed, 1<<20)*b.amount, 0)
+	}
+	if passed != 1 {
+		b.ahead = 0
+	}
+	b.used, b.ahead = max(left, b.ahead), 0
+	b.start = start
+}
+
 // straddles says that a call reserved now may be counted in the next window.
 func (b *bucket) straddles(now Instant) bool {
 	return b.limit.Straddle > 0 && now.Add(b.limit.Straddle) >= b.start+Instant(b.limit.Window)
 }
 
-func (b *bucket) askFixed(now Instant, n int64) Instant {
-	next := b.start + Instant(b.limit.Window)
-	switch {
-	case b.used+n <= b.amount && (!b.straddles(now) || b.ahead+n <= b.amount):
-		return now
-	case b.ahead+n <= b.amount:
-		return next
-	default:
-		return next + Instant(b.limit.Window)
+// askFixed answers when p fits behind before units that are taken now.
+func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
+	n := p.sum()
+	w := Instant(b.limit.Window)
+	next := b.start + w
+	straddling := b.straddles(now)
+	ahead := b.ahead
+	if straddling {
+		ahead += before
 	}
+	if b.fits(b.used+b.late+before, n) && (!straddling || b.fits(ahead+b.late, n)) {
+		return now
+	}
+	carried := int64(0)
+	if b.limit.Carry {
+		carried = max(b.used+before-b.amount, 0)
+	}
+	taken := max(carried, ahead) + b.late
+	if b.fits(taken, n) {
+		return next
+	}
+	if !b.limit.Carry {
+		return next + w
+	}
+	return next + w*Instant(max((taken+min(n, b.amount)-1)/b.amount, 1))
+}
+
+// fits says whether n goes into a window of which taken is gone. A demand above the
+// whole window goes once something of it is left, and more than that is owed.
+func (b *bucket) fits(taken, n int64) bool {
+	return taken+min(n, b.amount) <= b.amount || n > b.amount && taken < b.amount && b.limit.Carry
 }
 
 func (b *bucket) settleFixed(now, at Instant, held, actual int64) {
@@ -82,7 +123,7 @@ func (b *bucket) grow(n int) {
 }
 
 func (b *bucket) askSliding(now Instant, n int64) Instant {
-	over := b.used + n - b.amount
+	over := b.used + b.late + n - b.amount
 	if over <= 0 {
 		return now
 	}

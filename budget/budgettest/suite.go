@@ -20,7 +20,7 @@ type Engine interface {
 	// Await answers what became of a Pending reservation.
 	Await(h *budget.Hold) budget.Answer
 	Settle(now budget.Instant, h *budget.Hold, actual budget.Demand, o budget.Outcome) bool
-	Observe(now budget.Instant, o budget.Observation)
+	Observe(now budget.Instant, o budget.Observation) budget.Finding
 	View(now budget.Instant) []budget.BucketView
 }
 

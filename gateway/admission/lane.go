@@ -13,7 +13,7 @@ type Budget interface {
 	Peek(now budget.Instant, d budget.Demand) budget.Answer
 	Reserve(now budget.Instant, h *budget.Hold, d budget.Demand) budget.Answer
 	Forecast(now budget.Instant, ahead, d budget.Demand) budget.Answer
-	Observe(now budget.Instant, o budget.Observation)
+	Observe(now budget.Instant, o budget.Observation) budget.Finding
 }
 
 // InMemory makes a Budget of a scope that lives in this process.
