@@ -8,10 +8,12 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/sashabaranov/go-openai"
 
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
 	"github.com/sluice-gateway/sluice/gateway/request"
 	"github.com/sluice-gateway/sluice/providers"
@@ -83,6 +85,8 @@ type try struct {
 	up     *upstream
 	watch  *watchdog
 	status int
+
+	firstByte time.Duration // from sending to the answer's headers
 }
 
 func (a *try) fail(f providers.Failure, sent bool) *failedAttempt {
@@ -110,6 +114,8 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 	}
 	defer resp.Body.Close()
 	a.status = resp.StatusCode
+	a.firstByte = x.upstreamTime()
+	a.observe(resp)
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a cut error body is classified by its status
 		return a.fail(a.up.dialect.Classify(resp.StatusCode, resp.Header, body), true)
@@ -118,6 +124,16 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 		return a.stream(ctx, resp)
 	}
 	return a.whole(ctx, resp)
+}
+
+// observe takes what an answer's headers say about the account's limits.
+func (a *try) observe(resp *http.Response) {
+	told := a.up.dialect.Observe(resp.StatusCode, resp.Header)
+	if len(told) == 0 {
+		return
+	}
+	var buf [4]budget.Observation
+	a.x.ticket.observe(observationsOf(told, buf[:0])...)
 }
 
 // whole delivers an answer that is not a stream.
@@ -191,7 +207,8 @@ func (a *try) settle(u providers.Usage) {
 	x.usage.Cached += used.Cached
 	x.record.Known = u.Known
 	x.record.Input, x.record.Output, x.record.Cached = x.usage.Input, x.usage.Output, x.usage.Cached
-	x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used)
+	x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used,
+		admission.Report{Health: fallback.Healthy, FirstByte: a.firstByte})
 	if u.Known {
 		est := x.ticket.Estimates[min(a.grant.Target, len(x.ticket.Estimates)-1)]
 		if x.ticket.Exact {
@@ -206,20 +223,24 @@ func (a *try) settle(u providers.Usage) {
 // what the provider said.
 func (a *try) settleFailure(f *failedAttempt) {
 	x := a.x
+	report := admission.Report{Health: fallback.OutcomeOf(causeOf(f.Kind))}
 	if !f.sent {
-		x.ticket.settle(budget.Demand{}, budget.Unsent)
+		x.ticket.settle(budget.Demand{}, budget.Unsent, report)
 		return
 	}
 	if f.Kind == providers.Cancelled || f.Kind == providers.Timeout {
 		// The upstream has read the prompt and may have charged it.
 		used := budget.Usage{Input: a.countedInput()}
 		x.usage.Input += used.Input
-		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used)
+		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used, report)
 		return
 	}
-	x.ticket.settle(budget.Demand{}, budget.Refused)
+	x.ticket.settle(budget.Demand{}, budget.Refused, report)
 	if o, ok := observation(f); ok {
-		observe(a.grant.Lane, o)
+		x.ticket.observe(o)
+	}
+	if f.Kind == providers.BurstRamp {
+		x.ticket.ramped()
 	}
 }
 

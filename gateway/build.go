@@ -31,7 +31,7 @@ func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error
 		old = &generation{}
 	}
 	n.addresses = newAddresses(&cfg.Server, g.clock.now())
-	b := &builder{g: g, new: n, old: old, now: g.clock.now(), limits: map[string][]budget.Limit{}}
+	b := &builder{g: g, new: n, old: old, now: g.clock.now()}
 	for i := range cfg.Providers {
 		if err := b.upstream(&cfg.Providers[i]); err != nil {
 			return nil, err
@@ -50,7 +50,6 @@ type builder struct {
 	g        *Gateway
 	new, old *generation
 	now      budget.Instant
-	limits   map[string][]budget.Limit // by lane
 }
 
 // dayZone is where a provider's day begins.
@@ -177,13 +176,14 @@ func (b *builder) lane(p *config.Provider, a *config.Account, model string, u *u
 	}
 	charging := chargingOf(u.preset)
 	scope := b.scope(budget.ScopeUpstream, id, limits)
-	b.limits[id] = limits
 	l := b.old.lanes[id]
 	if l == nil {
-		l = &admission.Lane{ID: id, Account: b.new.accounts[p.Name+"/"+a.Name], Budget: admission.InMemory(scope), Charging: charging, Owner: &laneOwner{}}
-	} else {
-		b.new.update = append(b.new.update, func() { l.Charging = charging })
+		l = &admission.Lane{ID: id, Account: b.new.accounts[p.Name+"/"+a.Name], Budget: admission.InMemory(scope), Owner: &laneOwner{}}
 	}
+	tokens, calls := rates(limits)
+	b.new.update = append(b.new.update, func() {
+		l.Charging, l.TokensPerSecond, l.CallsPerSecond = charging, tokens, calls
+	})
 	b.new.lanes[id] = l
 	return l
 }
@@ -237,7 +237,7 @@ func (b *builder) pools() {
 	made := map[*admission.Account]*dispatcher{}
 	for root, ls := range lanes {
 		slices.SortFunc(ls, func(a, b *admission.Lane) int { return strings.Compare(a.ID, b.ID) })
-		made[root] = newDispatcher(b.g.clock, admission.New(b.poolOptions(ls), ls))
+		made[root] = newDispatcher(b.g.clock, admission.New(b.poolOptions(), ls))
 		b.new.dispatchers = append(b.new.dispatchers, made[root])
 	}
 	for _, r := range b.new.routes {
@@ -245,28 +245,21 @@ func (b *builder) pools() {
 	}
 }
 
-func (b *builder) poolOptions(lanes []*admission.Lane) admission.Options {
+func (b *builder) poolOptions() admission.Options {
 	s := &b.new.cfg.Shedding
 	o := admission.Options{
 		MaxQueue: s.MaxQueue, Random: b.g.random,
 		Thresholds: shedding.Thresholds{s.Thresholds.Critical, s.Thresholds.High, s.Thresholds.Normal, s.Thresholds.Low},
 	}
 	o.WhenFull, _ = shedding.ParseWhenFull(s.WhenFull) // config has validated it
-	for _, l := range lanes {
-		tokens, calls := b.rates(l)
-		if o.TokensPerSecond >= 0 {
-			o.TokensPerSecond += tokens
-		}
-		o.CallsPerSecond += calls
-	}
 	return o
 }
 
 // rates answers the lowest configured rate per second of tokens and of calls; zero
 // where there is none.
-func (b *builder) rates(l *admission.Lane) (tokens, calls float64) {
-	for _, v := range b.limits[l.ID] {
-		if v.Window <= 0 {
+func rates(limits []budget.Limit) (tokens, calls float64) {
+	for _, v := range limits {
+		if v.Window <= 0 || v.Kind == budget.Gauge {
 			continue
 		}
 		rate := float64(v.Amount) / v.Window.Seconds()

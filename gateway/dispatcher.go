@@ -73,11 +73,11 @@ func (t *ticket) retry(v admission.Verdict) {
 }
 
 // settle ends the hold of an attempt.
-func (t *ticket) settle(actual budget.Demand, o budget.Outcome) bool {
+func (t *ticket) settle(actual budget.Demand, o budget.Outcome, r admission.Report) bool {
 	d := lockLane(t.Grant().Lane)
 	defer d.mu.Unlock()
 	now := d.clock.now()
-	ok := d.pool.Settle(now, &t.Call, actual, o)
+	ok := d.pool.Settle(now, &t.Call, actual, o, r)
 	d.step(now)
 	return ok
 }
@@ -118,7 +118,7 @@ func (t *ticket) leave() {
 	granted := t.Status() == admission.Granted
 	d.mu.Unlock()
 	if granted {
-		t.settle(budget.Demand{}, budget.Unsent)
+		t.settle(budget.Demand{}, budget.Unsent, admission.Report{})
 	}
 	select {
 	case <-t.answer:
@@ -166,17 +166,28 @@ func lockLane(l *admission.Lane) *dispatcher {
 	}
 }
 
-// observe brings an upstream's own word about a lane.
-func observe(l *admission.Lane, observations ...budget.Observation) {
+// observe brings an upstream's own word about the lane of the call's attempt.
+func (t *ticket) observe(observations ...budget.Observation) {
 	if len(observations) == 0 {
 		return
 	}
+	l := t.Grant().Lane
 	d := lockLane(l)
 	defer d.mu.Unlock()
 	now := d.clock.now()
 	for _, o := range observations {
-		d.pool.Observe(now, l, o)
+		d.pool.Observe(now, l, &t.Call, o)
 	}
+	d.step(now)
+}
+
+// ramped tells the lane of the call's attempt that its traffic grew too quickly.
+func (t *ticket) ramped() {
+	l := t.Grant().Lane
+	d := lockLane(l)
+	defer d.mu.Unlock()
+	now := d.clock.now()
+	d.pool.Ramped(now, l)
 	d.step(now)
 }
 

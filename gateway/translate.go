@@ -148,3 +148,13 @@ func observation(f *failedAttempt) (budget.Observation, bool) {
 	}
 	return o, true
 }
+
+// observationsOf turns what headers say into the budget's words.
+func observationsOf(told []providers.Observation, out []budget.Observation) []budget.Observation {
+	for _, o := range told {
+		out = append(out, budget.Observation{
+			Dimension: dimensionOf(o.Dimension.String()), Window: o.Window, Limit: o.Limit, Remaining: o.Remaining,
+		})
+	}
+	return out
+}

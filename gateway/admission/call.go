@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/shedding"
 )
 
@@ -33,6 +34,13 @@ type Call struct {
 	Owner any
 	Route *Route
 	Class shedding.Class
+	// Client is whose share of the class the call takes; all calls of one name share
+	// it. Weight is that share's size against others'; zero: 1.
+	Client string
+	Weight float64
+	// Affinity keeps calls of one value on the same account where the route is
+	// sticky. Zero: none.
+	Affinity uint64
 	// Estimates holds one estimate per target of the route.
 	Estimates []budget.Estimate
 	// Exact says that the estimates are as good as they get. Without it, a call
@@ -46,17 +54,48 @@ type Call struct {
 	retried  bool
 	arrived  budget.Instant
 	seq      uint64
-	floor    int // first target still allowed
-	pinned   int // one more than the last target allowed; 0: all are
+	order    []uint8 // targets in the order of choice; nil: the route's
+	floor    int     // first place in the order still allowed
+	pinned   int     // one more than the last place allowed; 0: all are
 	excluded []exclusion
 	hold     budget.Hold
 	grant    Grant
-	tokens   int64 // expected tokens while queued, for the backlog
+	pass     fallback.Pass
+	tokens   int64   // expected tokens while queued, for the backlog
+	charged  float64 // seconds of service on the client's account
+	attempts int
 
-	notBefore  budget.Instant
-	prev, next *Call
-	flow       *flow
-	heapIndex  [2]int // in deadlines, in sleepers; -1 when absent
+	passedOver uint64 // the step in which it was looked at behind a blocked call
+
+	notBefore    budget.Instant
+	prev, next   *Call // in the flow
+	older, newer *Call // in the class
+	flow         *flow
+	tally        *tally
+	heapIndex    [2]int32 // in deadlines, in sleepers; -1 when absent
+}
+
+// target is the route's target at a place in the call's order of choice.
+func (c *Call) target(place int) int {
+	if place < len(c.order) {
+		return int(c.order[place])
+	}
+	return place
+}
+
+// place is where a target stands in the call's order of choice.
+func (c *Call) place(target int) int {
+	for i, t := range c.order {
+		if int(t) == target {
+			return i
+		}
+	}
+	return target
+}
+
+// first is the target that the call would take first now.
+func (c *Call) first() int {
+	return c.target(min(c.floor, max(len(c.Route.Targets)-1, 0)))
 }
 
 // exclusion is a lane that a call does not try again for a target.
@@ -81,6 +120,9 @@ type Grant struct {
 	Key    *Key
 	Demand budget.Demand
 	At     budget.Instant
+	// Delay is how long to wait before sending, so that calls freed together do not
+	// leave together.
+	Delay time.Duration
 	// Waited says that the call stood in the queue for lack of budget.
 	Waited bool
 	// Rotated says that another lane of this target had no room.
@@ -109,11 +151,13 @@ const (
 	NoKeys
 	// Exhausted: every candidate was tried and failed.
 	Exhausted
+	// NoRetries: the upstream's budget of retries is spent.
+	NoRetries
 )
 
 // String is the reason's name in logs and metrics.
 func (r Reason) String() string {
-	return [...]string{"no_room", "too_large", "shed", "queue_full", "no_keys", "exhausted"}[min(r, Exhausted)]
+	return [...]string{"no_room", "too_large", "shed", "queue_full", "no_keys", "exhausted", "no_retries"}[min(r, NoRetries)]
 }
 
 // Refusal tells why a call cannot go and when it could.
@@ -162,4 +206,14 @@ type Verdict struct {
 	BlockLane time.Duration
 	// After is the backoff before the call may be granted again.
 	After time.Duration
+	// Free says that the next attempt does not count against the upstream's budget of
+	// retries: the failure was the request's or the key's.
+	Free bool
+}
+
+// Report is what an attempt showed of its upstream beside its usage.
+type Report struct {
+	Health fallback.Outcome
+	// FirstByte is the time from sending to the first byte. Zero: there was none.
+	FirstByte time.Duration
 }

@@ -10,12 +10,14 @@ import (
 type survey struct {
 	lane   *Lane // with room now, and the most of it
 	target int
+	index  int // the lane's place among the target's
 	demand budget.Demand
 
 	rotated, moved bool // another lane of this target, or an earlier target, was full
 
 	at        budget.Instant // earliest moment on the lanes that are full
 	soonest   *Lane          // the lane of that moment
+	wants     budget.Demand  // and what the call asks of it
 	dimension budget.Dimension
 
 	later, never, keyless, excluded, claimed int
@@ -40,28 +42,29 @@ func (s *survey) hopeless() bool { return s.lane == nil && s.later == 0 && s.cla
 // has room. With ahead, full lanes answer when they will have room behind that much.
 func (p *Pool) look(now budget.Instant, c *Call, ahead bool) survey {
 	s := survey{at: budget.Never}
-	last := p.lastTarget(now, c)
+	last := p.lastPlace(now, c)
 	end := len(c.Route.Targets)
 	if c.pinned > 0 {
 		end = min(end, c.pinned)
 	}
-	for t := c.floor; t < end && t <= last; t++ {
+	for place := c.floor; place < end && place <= last; place++ {
 		before := s.later + s.claimed
-		p.lookTarget(now, c, t, ahead, &s)
+		p.lookTarget(now, c, c.target(place), ahead, &s)
 		if s.lane != nil {
 			s.moved = before > 0
 			s.rotated = s.later+s.claimed > before
 			return s
 		}
 		if s.later+s.claimed == before {
-			last = max(last, t+1) // this target can never take it: waiting for it is vain
+			last = max(last, place+1) // this target can never take it: waiting for it is vain
 		}
 	}
 	return s
 }
 
-// lastTarget is the last target that the call may take by now without a failure.
-func (p *Pool) lastTarget(now budget.Instant, c *Call) int {
+// lastPlace is the last place in the call's order that it may take by now without a
+// failure.
+func (p *Pool) lastPlace(now budget.Instant, c *Call) int {
 	r := c.Route
 	if !r.SkipFull || now < c.arrived.Add(r.WaitBeforeFallback) {
 		return c.floor
@@ -70,8 +73,13 @@ func (p *Pool) lastTarget(now budget.Instant, c *Call) int {
 }
 
 func (p *Pool) lookTarget(now budget.Instant, c *Call, t int, ahead bool, s *survey) {
+	target := &c.Route.Targets[t]
+	if target.Weight < 0 && c.Route.Strategy == Ordered {
+		return // paused
+	}
+	sticky := c.Route.Sticky && c.Affinity != 0
 	best := 0.0
-	for _, l := range c.Route.Targets[t].Lanes {
+	for i, l := range target.Lanes {
 		if slices.Contains(c.excluded, exclusion{l, t}) {
 			s.excluded++
 			continue
@@ -80,32 +88,81 @@ func (p *Pool) lookTarget(now budget.Instant, c *Call, t int, ahead bool, s *sur
 			s.keyless++
 			continue
 		}
-		d := l.Charging.Demand(c.estimate(t))
-		if l.earmark == p.step && !ahead {
+		if !ahead && p.claimed(l) && l.claim.closed {
 			s.claimed++
 			continue
 		}
-		a := p.ask(now, c, l, d, ahead)
+		d := l.Charging.Demand(c.estimate(t))
+		a := p.ask(now, c, l, &d, ahead)
+		from := max(l.blocked, p.ready(now, l, target.health(i)))
 		switch {
 		case a.State == budget.TooLarge:
 			s.never++
-		case a.State == budget.Later || l.blocked > now || ahead:
+		case a.State == budget.Later || from > now || ahead:
 			s.later++
-			at := max(a.At, l.blocked)
+			at := max(a.At, from)
 			if s.soonest == nil || at < s.at {
-				s.at, s.soonest, s.dimension = at, l, a.Dimension
+				s.at, s.soonest, s.wants, s.dimension = at, l, d, a.Dimension
 			}
-		case s.lane == nil || a.Headroom > best || a.Headroom == best && l.lastUsed < s.lane.lastUsed:
-			best, s.lane, s.target, s.demand = a.Headroom, l, t, d
+		case p.claimed(l) && l.Budget.PeekBehind(now, d, l.claim.demand).At > max(l.claim.at, now):
+			s.claimed++
+		default:
+			room := a.Headroom
+			if sticky {
+				room = unit(l.rendezvous(c.Affinity))
+			}
+			if s.lane == nil || room > best || room == best && l.lastUsed < s.lane.lastUsed {
+				best, s.lane, s.target, s.index, s.demand = room, l, t, i, d
+			}
 		}
 	}
 }
 
-func (p *Pool) ask(now budget.Instant, c *Call, l *Lane, d budget.Demand, ahead bool) budget.Answer {
-	if !ahead {
-		return l.Budget.Peek(now, d)
+// ready is when the lane takes calls for reasons other than its budget: its breaker,
+// or limits that are still to be learned.
+func (p *Pool) ready(now budget.Instant, l *Lane, h *Health) budget.Instant {
+	if l.Unknown && !l.answered && l.inFlight >= SlowStart {
+		return budget.Never // the first answer wakes the queue
 	}
-	a := l.Budget.Forecast(now, p.ahead(c, l), d)
+	if h != nil {
+		if ok, at := h.Breaker.Ready(int64(now)); !ok {
+			return budget.Instant(at)
+		}
+	}
+	return 0
+}
+
+// claimed says that an earlier call of this step waits for the lane.
+func (p *Pool) claimed(l *Lane) bool { return l.claim.step == p.step }
+
+// hold claims the lane that a blocked call will have first, unless somebody has.
+func (p *Pool) hold(now budget.Instant, s *survey) {
+	l := s.soonest
+	if l == nil || p.claimed(l) {
+		return
+	}
+	l.claim = claim{step: p.step, at: s.at, demand: s.wants}
+	least := budget.Demand{budget.Requests: 1, budget.Tokens: 1, budget.InputTokens: 1, budget.OutputTokens: 1}
+	l.claim.closed = s.at == budget.Never || l.Budget.PeekBehind(now, least, s.wants).At > s.at
+}
+
+// shut says that no lane of the route is left for anybody in this step.
+func (p *Pool) shut(r *Route) bool {
+	for i := range r.Targets {
+		for _, l := range r.Targets[i].Lanes {
+			if !p.claimed(l) || !l.claim.closed {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (p *Pool) ask(now budget.Instant, c *Call, l *Lane, d *budget.Demand, ahead bool) budget.Answer {
+	if !ahead {
+		return l.Budget.Peek(now, *d)
+	}
+	a := l.Budget.Forecast(now, p.ahead(c, l), *d)
 	if a.State == budget.Granted {
 		a.At = now
 	}

@@ -11,9 +11,14 @@ import (
 // report later through Pool.Acquired.
 type Budget interface {
 	Peek(now budget.Instant, d budget.Demand) budget.Answer
+	PeekBehind(now budget.Instant, before, d budget.Demand) budget.Answer
 	Reserve(now budget.Instant, h *budget.Hold, d budget.Demand) budget.Answer
+	// Force reserves whatever there is, into debt.
+	Force(now budget.Instant, h *budget.Hold, d budget.Demand)
 	Forecast(now budget.Instant, ahead, d budget.Demand) budget.Answer
 	Observe(now budget.Instant, o budget.Observation) budget.Finding
+	SetRatio(now budget.Instant, ratio float64)
+	View(now budget.Instant, dst []budget.BucketView) []budget.BucketView
 }
 
 // InMemory makes a Budget of a scope that lives in this process.
@@ -23,6 +28,10 @@ type memory struct{ *budget.Scope }
 
 func (m memory) Reserve(now budget.Instant, h *budget.Hold, d budget.Demand) budget.Answer {
 	return budget.Reserve(now, h, d, m.Scope)
+}
+
+func (m memory) Force(now budget.Instant, h *budget.Hold, d budget.Demand) {
+	budget.Force(now, h, d, m.Scope)
 }
 
 // KeyState says whether an upstream key may be used for new attempts.
@@ -81,11 +90,59 @@ type Lane struct {
 	Account  *Account
 	Budget   Budget
 	Charging budget.Charging
+	// TokensPerSecond and CallsPerSecond are what the configured limits let through;
+	// zero: not limited so, or not known.
+	TokensPerSecond, CallsPerSecond float64
+	// Jitter spreads calls that were freed together over this long. Zero: not at all.
+	Jitter time.Duration
+	// Unknown says that nobody has configured limits: until the first answer tells
+	// them, calls go slowly (SlowStart).
+	Unknown bool
+	// Adaptive and Ramp shape how the rate follows refusals. Read once, at the lane's
+	// first use in a pool; see Adapt.
+	Adaptive Adaptive
+	Ramp     Ramp
 
+	rate     *rateControl
+	ramp     *rampControl
 	blocked  budget.Instant // nothing starts here before (failures, not budget)
 	lastUsed uint64         // grant number, for turns among equals
-	earmark  uint64         // step number in which an earlier call claimed it
+	claim    claim          // of an earlier call that waits for this lane
 	inFlight int
+	answered bool // an upstream's answer has been seen
+}
+
+// claim keeps a lane for the earliest call that waits for it: others may pass only
+// where that does not delay it.
+type claim struct {
+	step   uint64 // the step in which it was made
+	at     budget.Instant
+	demand budget.Demand
+	closed bool // whatever passes would delay it
+}
+
+// SlowStart is how many calls a lane of unknown limits has in flight before the
+// first answer.
+const SlowStart = 1
+
+// Adapt replaces the lane's adaptive and ramp settings; a rate that was adapted stays.
+func (l *Lane) Adapt(a Adaptive, r Ramp) {
+	l.Adaptive, l.Ramp = a, r
+	if l.rate != nil {
+		l.rate.o = a
+	}
+	if l.ramp != nil {
+		l.ramp.o = newRampControl(r).o
+	}
+}
+
+func (l *Lane) prepare() {
+	if l.rate == nil {
+		l.rate = newRateControl(l.Adaptive)
+	}
+	if l.ramp == nil {
+		l.ramp = newRampControl(l.Ramp)
+	}
 }
 
 // InFlight is the number of attempts that hold this lane now.
@@ -95,23 +152,41 @@ func (l *Lane) InFlight() int { return l.inFlight }
 // failures; zero when it is not blocked.
 func (l *Lane) BlockedUntil() budget.Instant { return l.blocked }
 
-// Target is one upstream model on a route's priority list and the lanes that can
-// serve it.
-type Target struct {
-	Provider, Model string
-	Lanes           []*Lane
+// Ratio is the share of the configured rate that is in force: adapted, and ramped.
+func (l *Lane) Ratio() float64 {
+	if l.rate == nil {
+		return 1
+	}
+	return min(l.rate.ratio, l.ramp.share)
 }
 
-// Route is a public model name as the pool sees it.
-type Route struct {
-	// Owner is the driver's own, not touched here.
-	Owner   any
-	Name    string
-	Targets []Target
-	// SkipFull lets a call move to the next target when the earlier ones have no
-	// room now. False: it waits for the first target and moves only on failures.
-	SkipFull bool
-	// WaitBeforeFallback is how long a call waits for the first target before the
-	// later ones count as candidates. Zero: at once.
-	WaitBeforeFallback time.Duration
+// Restore sets the adapted share of the rate, as a restart does.
+func (l *Lane) Restore(now budget.Instant, ratio float64) {
+	l.prepare()
+	if ratio > 0 && ratio < 1 {
+		l.rate.ratio, l.rate.next = ratio, now.Add(l.rate.holds)
+		l.applyRatio(now)
+	}
+}
+
+func (l *Lane) applyRatio(now budget.Instant) { l.Budget.SetRatio(now, l.Ratio()) }
+
+// tick lets the rate grow where its time has come, and answers when to come again.
+func (l *Lane) tick(now budget.Instant) budget.Instant {
+	grown := l.rate.grow(now)
+	if l.ramp.grow(now) || grown {
+		l.applyRatio(now)
+	}
+	return min(l.rate.next, l.ramp.next)
+}
+
+// nominal is the configured rate per second of a dimension; zero: not known.
+func (l *Lane) nominal(d budget.Dimension) float64 {
+	if d == budget.Requests {
+		return l.CallsPerSecond
+	}
+	if d == budget.Tokens {
+		return l.TokensPerSecond
+	}
+	return 0
 }

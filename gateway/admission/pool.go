@@ -16,11 +16,8 @@ type Options struct {
 	Thresholds shedding.Thresholds
 	// WhenFull says who goes when the queue is at its bound.
 	WhenFull shedding.WhenFull
-	// TokensPerSecond and CallsPerSecond are what the pool's lanes grant together by
-	// their configured limits; zero: not limited so, or not known. They are the
-	// floor of the measured drain by which the backlog is judged.
-	TokensPerSecond, CallsPerSecond float64
-	// Random answers numbers in [0,1) for drop_random. Nil: the oldest is dropped.
+	// Random answers numbers in [0,1), for drop_random, weights, jitter and throttles.
+	// Nil: always one half.
 	Random func() float64
 }
 
@@ -44,8 +41,11 @@ func New(o Options, lanes []*Lane) *Pool {
 	if o.Thresholds == (shedding.Thresholds{}) {
 		o.Thresholds = shedding.DefaultThresholds()
 	}
+	for _, l := range lanes {
+		l.prepare()
+	}
 	return &Pool{
-		o: o, lanes: lanes,
+		o: o, lanes: lanes, queue: newQueue(),
 		deadlines: alarm{slot: 0, at: func(c *Call) budget.Instant { return c.Deadline }},
 		sleepers:  alarm{slot: 1, at: func(c *Call) budget.Instant { return c.notBefore }},
 	}
@@ -60,9 +60,10 @@ func (p *Pool) Queued(c shedding.Class) int { return p.queue.lines[min(int(c), c
 // Arrive brings a new call. Its effect comes from the next Step, or a later one.
 func (p *Pool) Arrive(now budget.Instant, c *Call) {
 	p.seq++
-	c.seq, c.arrived, c.fresh, c.retried, c.floor, c.pinned = p.seq, now, true, false, 0, 0
+	c.seq, c.arrived, c.fresh, c.retried, c.floor, c.pinned, c.attempts = p.seq, now, true, false, 0, 0, 0
 	c.excluded = c.excluded[:0]
-	c.heapIndex = [2]int{-1, -1}
+	c.heapIndex = [2]int32{-1, -1}
+	c.order = c.Route.arrange(c, p.random)
 	c.Deadline = max(c.Deadline, now) // a call that may not wait is looked at once
 	p.enter(c)
 }
@@ -72,6 +73,7 @@ func (p *Pool) Arrive(now budget.Instant, c *Call) {
 func (p *Pool) Adopt(c *Call, r *Route) {
 	p.seq++
 	c.Route, c.seq, c.floor, c.pinned, c.excluded = r, p.seq, 0, 0, c.excluded[:0]
+	c.order = r.arrange(c, p.random)
 	c.fresh, c.retried = true, true
 	p.enter(c)
 }
@@ -107,14 +109,19 @@ func (p *Pool) Retry(now budget.Instant, c *Call, v Verdict) {
 		g.Key.State, g.Key.Why = KeyDisabled, v.Why
 	}
 	p.Block(now, g.Lane, v.BlockLane)
+	if h := c.health(); h != nil && h.Retries != nil && !v.Free && !h.Retries.Retry(int64(now)) {
+		p.refuse(now, c, NoRetries)
+		return
+	}
 	if v.ExcludeLane {
 		c.excluded = append(c.excluded, exclusion{g.Lane, g.Target})
 	}
+	place := c.place(g.Target)
 	if v.Stay {
-		c.floor, c.pinned = g.Target, g.Target+1
+		c.floor, c.pinned = place, place+1
 	}
 	if v.NextTarget {
-		c.floor = max(c.floor, g.Target+1)
+		c.floor = max(c.floor, place+1)
 	}
 	c.fresh, c.retried = true, true
 	if v.After > 0 {
@@ -134,18 +141,77 @@ func (p *Pool) Block(now budget.Instant, l *Lane, d time.Duration) {
 	}
 }
 
-// Settle ends the call's hold with what was used; false when it held nothing.
-func (p *Pool) Settle(now budget.Instant, c *Call, actual budget.Demand, o budget.Outcome) bool {
+// Settle ends the call's hold with what was used and tells what the attempt showed
+// of its upstream; false when the call held nothing.
+func (p *Pool) Settle(now budget.Instant, c *Call, actual budget.Demand, o budget.Outcome, r Report) bool {
 	if c.status != Granted {
 		return false
 	}
 	c.status = Idle
-	c.grant.Lane.inFlight--
+	l := c.grant.Lane
+	l.inFlight--
+	l.answered = l.answered || o != budget.Unsent
+	if h := c.health(); h != nil {
+		h.end(now, c.pass, r)
+	}
+	if o != budget.Used {
+		actual = budget.Demand{}
+	}
+	l.rate.accepted(c.grant.Demand, -1)
+	l.rate.accepted(actual, 1)
+	c.discharge(l.share(&actual))
 	return c.hold.Settle(now, actual, o)
 }
 
-// Observe brings the provider's own word about a lane.
-func (p *Pool) Observe(now budget.Instant, l *Lane, o budget.Observation) { l.Budget.Observe(now, o) }
+// Observe brings the provider's own word about a lane. since is the call whose answer
+// told it; nil: nobody's.
+func (p *Pool) Observe(now budget.Instant, l *Lane, since *Call, o budget.Observation) {
+	if since != nil && since.grant.Lane == l {
+		o.Since = &since.hold
+	}
+	f := l.Budget.Observe(now, o)
+	if f.Learned {
+		l.Unknown = false
+		p.learned(now, l)
+	}
+	if o.Refused && l.rate.refused(now, o.Dimension, l.nominal(o.Dimension), f.Unexplained) {
+		l.applyRatio(now)
+	}
+}
+
+// learned takes the rates of a lane from what its buckets say now.
+func (p *Pool) learned(now budget.Instant, l *Lane) {
+	l.TokensPerSecond, l.CallsPerSecond = 0, 0
+	for _, v := range l.Budget.View(now, nil) {
+		amount := v.Limit.Amount
+		if v.Told > 0 {
+			amount = v.Told
+		}
+		if v.Limit.Kind == budget.Gauge || v.Limit.Window <= 0 || v.Limit.Window > time.Hour {
+			continue
+		}
+		rate := float64(amount) / v.Limit.Window.Seconds()
+		switch v.Limit.Dimension {
+		case budget.Tokens:
+			l.TokensPerSecond = tightest(l.TokensPerSecond, rate)
+		case budget.Requests:
+			l.CallsPerSecond = tightest(l.CallsPerSecond, rate)
+		}
+	}
+}
+
+func tightest(a, b float64) float64 {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// Ramped brings a refusal because the traffic of a lane grew too quickly.
+func (p *Pool) Ramped(now budget.Instant, l *Lane) {
+	l.ramp.refused(now)
+	l.applyRatio(now)
+}
 
 // Acquired brings a networked engine's late answer for a call that is Asking.
 func (p *Pool) Acquired(now budget.Instant, c *Call, a budget.Answer) {
@@ -159,6 +225,7 @@ func (p *Pool) Acquired(now budget.Instant, c *Call, a budget.Answer) {
 		p.granted(now, c)
 		return
 	}
+	c.discharge(0)
 	if a.State == budget.TooLarge {
 		c.excluded = append(c.excluded, exclusion{c.grant.Lane, c.grant.Target})
 	} else {
@@ -173,6 +240,9 @@ func (p *Pool) Acquired(now budget.Instant, c *Call, a budget.Answer) {
 func (p *Pool) Cancel(_ budget.Instant, c *Call) {
 	if c.status == Granted {
 		return
+	}
+	if c.status == Asking {
+		c.discharge(0)
 	}
 	p.leave(c)
 }

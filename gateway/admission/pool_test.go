@@ -160,12 +160,12 @@ func TestARefundWakesTheQueue(t *testing.T) {
 	drive(p, t0, first)
 	p.Arrive(t0, call(r, 500, time.Minute))
 	p.Step(t0, nil)
-	if !p.Settle(after(time.Millisecond), first, budget.Demand{budget.Requests: 1, budget.Tokens: 50}, budget.Used) {
+	if !p.Settle(after(time.Millisecond), first, budget.Demand{budget.Requests: 1, budget.Tokens: 50}, budget.Used, Report{}) {
 		t.Fatal("not settled")
 	}
 	out, _ := p.Step(after(time.Millisecond), nil)
 	wantGrant(t, out, a)
-	if p.Settle(after(time.Second), first, budget.Demand{}, budget.Used) {
+	if p.Settle(after(time.Second), first, budget.Demand{}, budget.Used, Report{}) {
 		t.Fatal("settled twice")
 	}
 }
@@ -177,7 +177,7 @@ func TestAGaugeWakesOnRelease(t *testing.T) {
 	first, second := call(r, 1, time.Minute), call(r, 1, time.Minute)
 	drive(p, t0, first)
 	drive(p, t0, second)
-	p.Settle(after(time.Second), first, budget.Demand{}, budget.Used)
+	p.Settle(after(time.Second), first, budget.Demand{}, budget.Used, Report{})
 	out, _ := p.Step(after(time.Second), nil)
 	wantGrant(t, out, a)
 }
@@ -285,7 +285,7 @@ func TestRetryKeepsItsPlaceAndIsExemptFromTheBound(t *testing.T) {
 	drive(p, t0, call(r, 1, time.Minute))
 	waiting := call(r, 1, time.Minute)
 	drive(p, t0, waiting)
-	p.Settle(t0, first, budget.Demand{}, budget.Refused)
+	p.Settle(t0, first, budget.Demand{}, budget.Refused, Report{})
 	p.Retry(t0, first, Verdict{})
 	if out, _ := p.Step(t0, nil); len(out) != 0 {
 		t.Fatalf("got %+v", out)
@@ -302,7 +302,7 @@ func TestRetryVerdicts(t *testing.T) {
 		p := New(Options{MaxQueue: 1}, []*Lane{a, b, c})
 		x := call(route([]*Lane{a, b}, []*Lane{c}), 1, time.Minute)
 		drive(p, t0, x)
-		p.Settle(t0, x, budget.Demand{}, budget.Refused)
+		p.Settle(t0, x, budget.Demand{}, budget.Refused, Report{})
 		return p, a, b, c, x
 	}
 	t.Run("exclude", func(t *testing.T) {
@@ -310,11 +310,11 @@ func TestRetryVerdicts(t *testing.T) {
 		p.Retry(t0, x, Verdict{ExcludeLane: true})
 		out, _ := p.Step(t0, nil)
 		wantGrant(t, out, b)
-		p.Settle(t0, x, budget.Demand{}, budget.Refused)
+		p.Settle(t0, x, budget.Demand{}, budget.Refused, Report{})
 		p.Retry(t0, x, Verdict{ExcludeLane: true})
 		out, _ = p.Step(t0, nil)
 		wantGrant(t, out, c)
-		p.Settle(t0, x, budget.Demand{}, budget.Refused)
+		p.Settle(t0, x, budget.Demand{}, budget.Refused, Report{})
 		p.Retry(t0, x, Verdict{ExcludeLane: true})
 		out, _ = p.Step(t0, nil)
 		wantRefusal(t, out, Exhausted)
@@ -330,7 +330,7 @@ func TestRetryVerdicts(t *testing.T) {
 		p.Retry(t0, x, Verdict{ExcludeLane: true, Stay: true})
 		out, _ := p.Step(t0, nil)
 		wantGrant(t, out, b)
-		p.Settle(t0, x, budget.Demand{}, budget.Refused)
+		p.Settle(t0, x, budget.Demand{}, budget.Refused, Report{})
 		p.Retry(t0, x, Verdict{ExcludeLane: true, Stay: true})
 		out, _ = p.Step(t0, nil)
 		wantRefusal(t, out, Exhausted)
@@ -372,7 +372,8 @@ func TestNoUsableKeyAnywhere(t *testing.T) {
 
 func TestSheddingLooksAtBacklogAndSparesTheImportant(t *testing.T) {
 	a := lane("a", rate("tpm", budget.Tokens, 6000, 600))
-	p := New(Options{MaxQueue: 100, TokensPerSecond: 100}, []*Lane{a})
+	a.TokensPerSecond = 100
+	p := New(Options{MaxQueue: 100}, []*Lane{a})
 	r := route([]*Lane{a})
 	wantGrant(t, drive(p, t0, call(r, 600, 10*time.Second)), a) // an empty queue sheds nobody
 	for range 3 {
@@ -392,7 +393,7 @@ func TestFullQueueRules(t *testing.T) {
 	for _, c := range []struct {
 		rule shedding.WhenFull
 		who  int // index of the one refused
-	}{{shedding.Reject, 2}, {shedding.DropOldest, 0}, {shedding.DropNewest, 2}, {shedding.DropRandom, 1}} {
+	}{{shedding.Reject, 2}, {shedding.DropOldest, 0}, {shedding.DropNewest, 1}, {shedding.DropRandom, 1}} {
 		t.Run(c.rule.String(), func(t *testing.T) {
 			a := lane("a", rate("rpm", budget.Requests, 1, 1))
 			p := New(Options{
@@ -532,7 +533,7 @@ func TestEveryCallEndsExactlyOnce(t *testing.T) {
 			case len(live) > 0:
 				c := live[0]
 				live = live[1:]
-				p.Settle(now, c, budget.Demand{budget.Requests: 1, budget.Tokens: rapid.Int64Range(0, 900).Draw(t, "used")}, budget.Used)
+				p.Settle(now, c, budget.Demand{budget.Requests: 1, budget.Tokens: rapid.Int64Range(0, 900).Draw(t, "used")}, budget.Used, Report{})
 				if k == 2 {
 					ended[c]++
 				} else {
@@ -544,7 +545,7 @@ func TestEveryCallEndsExactlyOnce(t *testing.T) {
 		}
 		for len(live) > 0 || p.queue.n > 0 || p.sleepers.Len() > 0 {
 			for _, c := range live {
-				p.Settle(now, c, budget.Demand{}, budget.Used)
+				p.Settle(now, c, budget.Demand{}, budget.Used, Report{})
 				ended[c]++
 			}
 			live = nil

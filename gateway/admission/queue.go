@@ -8,106 +8,162 @@ import (
 )
 
 // classes is the number of priority classes, the most important first.
-const classes = 4
+const classes = shedding.Classes
 
-// flow is the waiting calls of one route in one class, in order of arrival.
-type flow struct {
-	route      *Route
-	head, tail *Call
-	cursor     *Call // next to look at in the current step
-}
-
-// lineup is one class of the queue.
+// lineup is one class of the queue: its waiting calls by route and client.
 type lineup struct {
-	flows  []*flow
-	n      int
-	demand budget.Estimate // sums over the calls waiting, first target's estimate
+	groups         []*group
+	tallies        map[string]*tally
+	sweepAt        int
+	virtual        float64 // virtual time: where the last call that was served began
+	n              int
+	demand         budget.Estimate // sums over the calls waiting, first target's estimate
+	oldest, newest *Call           // all of the class, in order of arrival
 }
 
-// queue holds the waiting calls: strict classes, then arrival.
+// queue holds the waiting calls: strict classes, then fair between clients, then arrival.
 type queue struct {
 	lines [classes]lineup
 	n     int
 }
 
+func newQueue() queue {
+	var q queue
+	for i := range q.lines {
+		q.lines[i].tallies, q.lines[i].sweepAt = map[string]*tally{}, idleTallies
+	}
+	return q
+}
+
 func (q *queue) line(c *Call) *lineup { return &q.lines[min(int(c.Class), classes-1)] }
 
-// put inserts by sequence number, so that a retry stands where it stood. New calls
-// have the highest number and go to the tail at once.
+// put queues a call at its place.
 func (q *queue) put(c *Call) {
 	l := q.line(c)
-	f := l.flowOf(c.Route)
-	at := f.tail
-	for at != nil && at.seq > c.seq {
-		at = at.prev
+	t := l.tallyOf(c)
+	f := l.flowOf(t, c.Route)
+	f.insert(c)
+	if f.index < 0 {
+		heap.Push(f.group, f)
+	} else if f.head == c {
+		heap.Fix(f.group, f.index)
 	}
-	c.prev, c.flow = at, f
-	if at == nil {
-		c.next, f.head = f.head, c
-	} else {
-		c.next, at.next = at.next, c
-	}
-	if c.next == nil {
-		f.tail = c
-	} else {
-		c.next.prev = c
-	}
-	c.status = Waiting
+	c.flow, c.status = f, Waiting
 	c.tokens = expected(c)
+	l.append(c)
 	q.n++
 	l.count(c, 1)
 }
 
 func (q *queue) remove(c *Call) {
-	f := c.flow
-	if c.prev == nil {
-		f.head = c.next
+	l, f := q.line(c), c.flow
+	f.unlink(c)
+	if f.head == nil {
+		l.drop(f)
 	} else {
-		c.prev.next = c.next
+		heap.Fix(f.group, f.index)
 	}
-	if c.next == nil {
-		f.tail = c.prev
-	} else {
-		c.next.prev = c.prev
-	}
-	if f.cursor == c {
-		f.cursor = c.next
-	}
-	c.prev, c.next, c.flow = nil, nil, nil
-	c.status = Idle
+	l.unlink(c)
+	c.flow, c.status = nil, Idle
 	q.n--
-	q.line(c).count(c, -1)
+	l.count(c, -1)
 }
 
-func (l *lineup) flowOf(r *Route) *flow {
-	for _, f := range l.flows {
-		if f.route == r {
+// flowOf finds or makes the flow of a client and a route; a new one has index -1 and
+// stands in no heap yet.
+func (l *lineup) flowOf(t *tally, r *Route) *flow {
+	for _, f := range t.flows {
+		if f.group.route == r {
 			return f
 		}
 	}
-	f := &flow{route: r}
-	l.flows = append(l.flows, f)
+	f := &flow{tally: t, group: l.groupOf(r), index: -1}
+	t.flows = append(t.flows, f)
 	return f
 }
 
+func (l *lineup) groupOf(r *Route) *group {
+	for _, g := range l.groups {
+		if g.route == r {
+			return g
+		}
+	}
+	g := &group{route: r}
+	l.groups = append(l.groups, g)
+	return g
+}
+
+// drop takes an empty flow out.
+func (l *lineup) drop(f *flow) {
+	heap.Remove(f.group, f.index)
+	f.index = -1
+	t := f.tally
+	for i := range t.flows {
+		if t.flows[i] == f {
+			last := len(t.flows) - 1
+			t.flows[i], t.flows[last] = t.flows[last], nil
+			t.flows = t.flows[:last]
+			break
+		}
+	}
+	if len(f.group.flows) > 0 {
+		return
+	}
+	for i := range l.groups {
+		if l.groups[i] == f.group {
+			last := len(l.groups) - 1
+			l.groups[i], l.groups[last] = l.groups[last], nil
+			l.groups = l.groups[:last]
+			return
+		}
+	}
+}
+
+// append adds a call to the class's list; those that come back keep their place.
+func (l *lineup) append(c *Call) {
+	switch {
+	case l.newest == nil || l.newest.seq < c.seq:
+		c.older, c.newer = l.newest, nil
+	default:
+		c.newer = l.oldest
+		for c.newer.seq < c.seq {
+			c.newer = c.newer.newer
+		}
+		c.older = c.newer.older
+	}
+	if c.older == nil {
+		l.oldest = c
+	} else {
+		c.older.newer = c
+	}
+	if c.newer == nil {
+		l.newest = c
+	} else {
+		c.newer.older = c
+	}
+}
+
+func (l *lineup) unlink(c *Call) {
+	if c.older == nil {
+		l.oldest = c.newer
+	} else {
+		c.older.newer = c.newer
+	}
+	if c.newer == nil {
+		l.newest = c.older
+	} else {
+		c.newer.older = c.older
+	}
+	c.older, c.newer = nil, nil
+}
+
 func (l *lineup) count(c *Call, sign int64) {
-	e := c.estimate(c.floor)
+	e := c.estimate(c.first())
 	l.n += int(sign)
 	l.demand.Input += sign * e.Input
 	l.demand.Output += sign * e.Output
 	l.demand.MaxOutput += sign * e.MaxOutput
 	l.demand.Cost += sign * e.Cost
-}
-
-// earliest answers the flow whose next call to look at arrived first.
-func (l *lineup) earliest() *flow {
-	var first *flow
-	for _, f := range l.flows {
-		if f.cursor != nil && (first == nil || f.cursor.seq < first.cursor.seq) {
-			first = f
-		}
-	}
-	return first
 }
 
 // tokens waiting in this class and in the more important ones.
@@ -134,61 +190,6 @@ func (c *Call) estimate(target int) budget.Estimate {
 }
 
 func expected(c *Call) int64 {
-	e := c.estimate(c.floor)
+	e := c.estimate(c.first())
 	return e.Input + e.Output
-}
-
-// alarm is a heap of calls by one of their moments.
-type alarm struct {
-	calls []*Call
-	slot  int // which of the call's heap indexes it keeps
-	at    func(*Call) budget.Instant
-}
-
-func (a *alarm) Len() int           { return len(a.calls) }
-func (a *alarm) Less(i, j int) bool { return a.at(a.calls[i]) < a.at(a.calls[j]) }
-func (a *alarm) Swap(i, j int) {
-	a.calls[i], a.calls[j] = a.calls[j], a.calls[i]
-	a.calls[i].heapIndex[a.slot] = i
-	a.calls[j].heapIndex[a.slot] = j
-}
-
-// Push is heap.Interface's; use set.
-func (a *alarm) Push(x any) {
-	c := x.(*Call)
-	c.heapIndex[a.slot] = len(a.calls)
-	a.calls = append(a.calls, c)
-}
-
-// Pop is heap.Interface's; use due or clear.
-func (a *alarm) Pop() any {
-	last := len(a.calls) - 1
-	c := a.calls[last]
-	a.calls[last] = nil
-	a.calls = a.calls[:last]
-	c.heapIndex[a.slot] = -1
-	return c
-}
-
-func (a *alarm) set(c *Call) { heap.Push(a, c) }
-
-func (a *alarm) clear(c *Call) {
-	if i := c.heapIndex[a.slot]; i >= 0 {
-		heap.Remove(a, i)
-	}
-}
-
-// due answers and removes a call whose moment has come, or nil.
-func (a *alarm) due(now budget.Instant) *Call {
-	if len(a.calls) == 0 || a.at(a.calls[0]) > now {
-		return nil
-	}
-	return heap.Pop(a).(*Call)
-}
-
-func (a *alarm) next() budget.Instant {
-	if len(a.calls) == 0 {
-		return budget.Never
-	}
-	return a.at(a.calls[0])
 }
