@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
+// DefaultMargin is the share of an account's limits that is left unused.
+const DefaultMargin = 0.01
+
 const (
-	upstreamMargin = 0.01
+	upstreamMargin = DefaultMargin
 	upstreamJitter = 10 * time.Millisecond
 	upstreamBurst  = 6 * time.Second
 )

@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/gateway/request"
 	"github.com/sluice-gateway/sluice/providers"
 	"github.com/sluice-gateway/sluice/telemetry"
@@ -236,7 +237,7 @@ func (a *try) settleFailure(f *failedAttempt) {
 		return
 	}
 	x.ticket.settle(budget.Demand{}, budget.Refused, report)
-	if o, ok := observation(f); ok {
+	if o, ok := plan.Refusal(causeOf(f.Kind), f.RetryAfter, f.grant.Demand, 0, 0); ok {
 		x.ticket.observe(o)
 	}
 	if f.Kind == providers.BurstRamp {

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/config"
-	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
-	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/shedding"
 )
 
@@ -52,32 +50,13 @@ type builder struct {
 	now      budget.Instant
 }
 
-// dayZone is where a provider's day begins.
-func (b *builder) dayZone(p *config.Provider, u *upstream) *time.Location {
-	if p.TimeZone != nil {
-		return p.TimeZone
-	}
-	if u.preset.DayZone != "" {
-		if z, err := time.LoadLocation(u.preset.DayZone); err == nil {
-			return z
-		}
-	}
-	return b.new.cfg.TimeZone
-}
-
 func (b *builder) upstream(p *config.Provider) error {
-	preset, ok := providers.PresetFor(p.Preset, p.Dialect, p.BaseURL)
-	if !ok {
-		return fmt.Errorf("provider %s: no preset named %q", p.Name, p.Preset)
-	}
-	if p.Charging != "" {
-		preset.Charging = p.Charging
-	}
-	if p.Window != "" {
-		preset.Window = p.Window
+	counts, err := plan.NewUpstream(p, b.new.cfg.TimeZone)
+	if err != nil {
+		return err
 	}
 	u := &upstream{
-		name: p.Name, preset: preset, timeouts: p.Timeouts,
+		name: p.Name, counts: counts, timeouts: p.Timeouts,
 		secrets: map[string][]string{}, prints: map[string][]string{},
 	}
 	for i := range p.Accounts {
@@ -93,8 +72,7 @@ func (b *builder) upstream(p *config.Provider) error {
 		}
 		b.account(p, a, u)
 	}
-	var err error
-	u.dialect, u.client, err = b.g.connect(p, preset)
+	u.dialect, u.client, err = b.g.connect(p, counts.Preset)
 	b.new.upstreams[p.Name] = u
 	return err
 }
@@ -149,9 +127,9 @@ func (b *builder) route(c *config.Route) error {
 		r.admission.Targets = append(r.admission.Targets, at)
 	}
 	if len(c.Limits.Entries) > 0 {
-		r.scope = b.scope(budget.ScopeRoute, c.Name, limitsOf(&c.Limits, doorShape(b.new.cfg.TimeZone)))
+		r.scope = b.scope(budget.ScopeRoute, c.Name, plan.Door(&c.Limits, b.new.cfg.TimeZone))
 	}
-	policy, err := fallbackPolicy(c)
+	policy, err := plan.Policy(c)
 	r.policy = policy
 	b.new.routes[c.Name] = r
 	return err
@@ -160,29 +138,23 @@ func (b *builder) route(c *config.Route) error {
 // lane finds or makes the lane of an account and a model: the first limit entry that
 // matches, or a lane without limits.
 func (b *builder) lane(p *config.Provider, a *config.Account, model string, u *upstream) *admission.Lane {
-	entry, _ := a.LimitsFor(model)
-	group := model // limits that nobody has told are the model's own
+	entry, group := plan.Group(a, model)
 	var limits []budget.Limit
 	if entry != nil {
-		group = strings.Join(entry.Models, ",")
-		if entry.PerModel {
-			group = model
-		}
-		limits = limitsOf(&entry.Limits, upstreamShape(u.preset, p.Straddle, b.dayZone(p, u)))
+		limits = u.counts.Limits(&entry.Limits)
 	}
 	id := fmt.Sprintf("%s/%s/%s", p.Name, a.Name, group)
 	if l := b.new.lanes[id]; l != nil {
 		return l
 	}
-	charging := chargingOf(u.preset)
 	scope := b.scope(budget.ScopeUpstream, id, limits)
 	l := b.old.lanes[id]
 	if l == nil {
 		l = &admission.Lane{ID: id, Account: b.new.accounts[p.Name+"/"+a.Name], Budget: admission.InMemory(scope), Owner: &laneOwner{}}
 	}
-	tokens, calls := rates(limits)
 	b.new.update = append(b.new.update, func() {
-		l.Charging, l.TokensPerSecond, l.CallsPerSecond = charging, tokens, calls
+		plan.Fill(l, u.counts, entry, limits, b.new.cfg.Adaptive)
+		scope.LearnAs(u.counts.Template())
 	})
 	b.new.lanes[id] = l
 	return l
@@ -237,44 +209,12 @@ func (b *builder) pools() {
 	made := map[*admission.Account]*dispatcher{}
 	for root, ls := range lanes {
 		slices.SortFunc(ls, func(a, b *admission.Lane) int { return strings.Compare(a.ID, b.ID) })
-		made[root] = newDispatcher(b.g.clock, admission.New(b.poolOptions(), ls))
+		made[root] = newDispatcher(b.g.clock, admission.New(plan.Pool(b.new.cfg, b.g.random), ls))
 		b.new.dispatchers = append(b.new.dispatchers, made[root])
 	}
 	for _, r := range b.new.routes {
 		r.dispatcher = made[find(r.admission.Targets[0].Lanes[0].Account)]
 	}
-}
-
-func (b *builder) poolOptions() admission.Options {
-	s := &b.new.cfg.Shedding
-	o := admission.Options{
-		MaxQueue: s.MaxQueue, Random: b.g.random,
-		Thresholds: shedding.Thresholds{s.Thresholds.Critical, s.Thresholds.High, s.Thresholds.Normal, s.Thresholds.Low},
-	}
-	o.WhenFull, _ = shedding.ParseWhenFull(s.WhenFull) // config has validated it
-	return o
-}
-
-// rates answers the lowest configured rate per second of tokens and of calls; zero
-// where there is none.
-func rates(limits []budget.Limit) (tokens, calls float64) {
-	for _, v := range limits {
-		if v.Window <= 0 || v.Kind == budget.Gauge {
-			continue
-		}
-		rate := float64(v.Amount) / v.Window.Seconds()
-		switch v.Dimension {
-		case budget.Requests:
-			if calls == 0 || rate < calls {
-				calls = rate
-			}
-		case budget.Tokens:
-			if tokens == 0 || rate < tokens {
-				tokens = rate
-			}
-		}
-	}
-	return tokens, calls
 }
 
 func (b *builder) clients() error {
@@ -293,7 +233,6 @@ func (b *builder) clients() error {
 		return err
 	}
 	b.new.keys = index
-	shape := doorShape(cfg.TimeZone)
 	for i := range cfg.ClientKeys {
 		c := &cfg.ClientKeys[i]
 		class, err := shedding.ParseClass(c.Priority)
@@ -302,20 +241,12 @@ func (b *builder) clients() error {
 		}
 		cl := &client{key: &keys[i], class: class}
 		if len(c.Limits.Entries) > 0 {
-			cl.scopes = append(cl.scopes, b.scope(budget.ScopeClientKey, c.Name, limitsOf(&c.Limits, shape)))
+			cl.scopes = append(cl.scopes, b.scope(budget.ScopeClientKey, c.Name, plan.Door(&c.Limits, cfg.TimeZone)))
 		}
 		if o := cfg.Owner(c.Owner); o != nil && len(o.Limits.Entries) > 0 {
-			cl.scopes = append(cl.scopes, b.scope(budget.ScopeOwner, o.Name, limitsOf(&o.Limits, shape)))
+			cl.scopes = append(cl.scopes, b.scope(budget.ScopeOwner, o.Name, plan.Door(&o.Limits, cfg.TimeZone)))
 		}
 		b.new.clients[i] = cl
 	}
 	return nil
-}
-
-func fallbackPolicy(c *config.Route) (fallback.Policy, error) {
-	p := fallback.Policy{MaxAttempts: c.MaxAttempts, Total: c.Timeout,
-		Backoff: fallback.Backoff{Base: 200 * time.Millisecond, Max: 5 * time.Second}}
-	on, err := fallback.ParseTriggers(c.FallbackOn)
-	p.On = on
-	return p, err
 }

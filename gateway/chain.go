@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/providers"
 )
 
@@ -32,29 +33,21 @@ func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
 	c.state.Attempts++
 	c.count(f)
 	c.state.Elapsed = x.g.clock.now().Sub(x.start)
-	v := x.route.policy.Decide(c.state, fallback.Failure{
-		Cause: causeOf(f.Kind), RetryAfter: f.RetryAfter, Sent: f.sent,
-	}, x.g.random)
-	out := admission.Verdict{
-		Stay: v.Stay, DisableKey: v.DisableKey, Why: f.Kind.String(), BlockLane: v.BlockAccountFor, After: v.After,
-	}
+	cause := causeOf(f.Kind)
+	v := x.route.policy.Decide(c.state, fallback.Failure{Cause: cause, RetryAfter: f.RetryAfter, Sent: f.sent}, x.g.random)
+	out := plan.Verdict(v, cause)
+	out.Why = f.Kind.String()
 	target := f.target
 	if v.DisableKey {
 		x.g.log.Warn("upstream key taken out", "provider", target.upstream.name, "account", f.grant.Lane.Account.Name,
 			"key", target.upstream.fingerprint(f.grant.Lane.Account, f.grant.Key), "reason", f.Kind.String(), "message", f.Message)
 		x.g.prober.watch(f.grant.Lane, f.grant.Key)
 	}
-	switch v.Action {
-	case fallback.GiveUp:
+	if v.Action == fallback.GiveUp {
 		if v.DisableKey || v.BlockAccountFor > 0 {
 			disable(f.grant, out)
 		}
 		return out, c.exhausted()
-	case fallback.NextTarget:
-		out.NextTarget = true
-	case fallback.Rotate:
-		// An empty budget is no reason never to come back; a sick upstream is.
-		out.ExcludeLane = !f.Kind.RateLimit() && !v.DisableKey
 	}
 	x.record.Decide(v.Reason, target.name, "")
 	return out, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/providers"
 	"github.com/sluice-gateway/sluice/shedding"
 )
@@ -61,7 +62,7 @@ type target struct {
 // upstream is one provider as the data plane uses it.
 type upstream struct {
 	name     string
-	preset   providers.Preset
+	counts   plan.Upstream
 	dialect  providers.Dialect
 	client   *http.Client
 	timeouts config.Timeouts

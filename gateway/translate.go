@@ -1,10 +1,7 @@
 package gateway
 
 import (
-	"time"
-
 	"github.com/sluice-gateway/sluice/budget"
-	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/providers"
 )
@@ -56,104 +53,24 @@ func causeOf(k providers.Kind) fallback.Cause {
 	}
 }
 
-// shape is how the limits of one tier are kept.
-type shape struct {
-	kind     budget.Kind // of rates per minute and per second
-	days     budget.Kind // of rates per day
-	zone     *time.Location
-	straddle time.Duration
-	slice    bool // per-second slices beside each minute
-}
-
-// doorShape keeps the callers' own limits: continuous rates, calendar days.
-func doorShape(zone *time.Location) shape {
-	return shape{kind: budget.Rate, days: budget.Calendar, zone: zone}
-}
-
-// upstreamShape keeps limits the way the upstream itself counts them.
-func upstreamShape(p providers.Preset, straddle time.Duration, zone *time.Location) shape {
-	s := shape{kind: budget.Rate, days: budget.Calendar, zone: zone, straddle: straddle}
-	switch p.Window {
-	case "fixed":
-		s.kind = budget.FixedWindow
-	case "sliding":
-		s.kind = budget.SlidingWindow
-	case "slices":
-		s.slice = true
-	}
-	return s
-}
-
-func dimensionOf(name string) budget.Dimension {
-	switch name {
-	case "tokens":
+// dimensionOf turns a provider's dimension into the budget's.
+func dimensionOf(d providers.Dimension) budget.Dimension {
+	switch d {
+	case providers.Tokens:
 		return budget.Tokens
-	case "input_tokens":
+	case providers.InputTokens:
 		return budget.InputTokens
-	case "output_tokens":
+	case providers.OutputTokens:
 		return budget.OutputTokens
-	case "concurrency":
-		return budget.Concurrency
-	case "cost":
-		return budget.Cost
-	default:
-		return budget.Requests
 	}
-}
-
-// limitsOf turns configured limits into a scope's.
-func limitsOf(c *config.Limits, s shape) []budget.Limit {
-	var out []budget.Limit
-	for _, e := range c.Entries {
-		l := budget.Limit{
-			Name: e.Name, Dimension: dimensionOf(e.Dimension), Kind: s.kind, Amount: e.Amount,
-			Window: e.Window, Burst: e.Burst, Margin: c.Margin, Jitter: c.Jitter, Location: s.zone,
-		}
-		switch {
-		case l.Dimension == budget.Concurrency:
-			l.Kind, l.Margin = budget.Gauge, 0
-		case e.Calendar == "month":
-			l.Kind, l.Period, l.Margin = budget.Calendar, budget.Month, 0
-		case e.Calendar == "day":
-			l.Kind, l.Period = s.days, budget.Day
-		}
-		if s.slice && l.Kind == budget.Rate && l.Window == time.Minute {
-			l.Burst = min(l.Burst, max(l.Amount/60, 1))
-		}
-		if l.Kind == budget.FixedWindow || l.Kind == budget.SlidingWindow {
-			l.Straddle = s.straddle
-		}
-		out = append(out, l)
-	}
-	return out
-}
-
-// chargingOf turns a preset's charging into the budget's policy.
-func chargingOf(p providers.Preset) budget.Charging {
-	c, _ := budget.ParseCharging(p.Charging) // config has validated it
-	c.CachedFree, c.NoRefund = p.CachedFree, p.NoRefund
-	return c
-}
-
-// observation is what a refused attempt says about its lane's buckets.
-func observation(f *failedAttempt) (budget.Observation, bool) {
-	o := budget.Observation{Limit: -1, Remaining: -1, Refused: true, BlockedFor: f.RetryAfter, Demand: f.grant.Demand}
-	switch f.Kind {
-	case providers.RateRequests:
-		o.Dimension = budget.Requests
-	case providers.RateTokens, providers.RateUnknown:
-		o.Dimension = budget.Tokens
-	default:
-		return o, false
-	}
-	return o, true
+	return budget.Requests
 }
 
 // observationsOf turns what headers say into the budget's words.
 func observationsOf(told []providers.Observation, out []budget.Observation) []budget.Observation {
 	for _, o := range told {
 		out = append(out, budget.Observation{
-			Dimension: dimensionOf(o.Dimension.String()), Window: o.Window, Limit: o.Limit, Remaining: o.Remaining,
+			Dimension: dimensionOf(o.Dimension), Window: o.Window, Limit: o.Limit, Remaining: o.Remaining,
 		})
 	}
 	return out

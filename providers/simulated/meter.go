@@ -12,6 +12,8 @@ type meter interface {
 	// give returns n of what was taken at a moment; below zero takes more.
 	give(now, at, n int64)
 	left(now int64) int64
+	// scale multiplies the limit.
+	scale(now int64, f float64)
 }
 
 // newMeter makes the meter of a limit per minute.
@@ -20,13 +22,13 @@ func newMeter(l Limit, perMinute int64) meter {
 	case "sliding":
 		return &sliding{limit: perMinute}
 	case "fixed":
-		return &fixed{limit: perMinute, window: minute}
+		return &fixed{limit: perMinute, window: minute, whole: perMinute, phase: int64(l.Phase)}
 	case "slices":
 		w := int64(l.Slice)
 		if w <= 0 {
 			w = minute / 60
 		}
-		return &fixed{limit: max(perMinute*w/minute, 1), window: w}
+		return &fixed{limit: max(perMinute*w/minute, 1), window: w, whole: perMinute, phase: int64(l.Phase), carry: true}
 	}
 	burst := int64(l.Burst)
 	if burst <= 0 {
@@ -36,7 +38,8 @@ func newMeter(l Limit, perMinute int64) meter {
 	return &refilling{rate: perMinute, capacity: capacity * minute, level: capacity * minute, whole: max(perMinute, capacity)}
 }
 
-// refilling is a bucket; its level is in units times nanoseconds of a minute.
+// refilling is a bucket; its level is in units times nanoseconds of a minute. A call
+// above the capacity goes when the bucket is full, and the rest is owed.
 type refilling struct {
 	rate, capacity, level, at, whole int64
 }
@@ -46,17 +49,17 @@ func (m *refilling) roll(now int64) {
 		m.at = now
 	}
 	if d := now - m.at; d > 0 {
-		m.level = min(m.level+min(d, 10*minute)*m.rate, m.capacity)
+		m.level = min(m.level+min(d, 100*minute)*m.rate, m.capacity)
 		m.at = now
 	}
 }
 
 func (m *refilling) wait(now, n int64) int64 {
 	m.roll(now)
-	need := n * minute
-	if need > m.capacity {
+	if n > m.whole {
 		return -1
 	}
+	need := min(n*minute, m.capacity)
 	if need <= m.level {
 		return 0
 	}
@@ -72,24 +75,49 @@ func (m *refilling) give(now, _, n int64) {
 
 func (m *refilling) left(now int64) int64 { m.roll(now); return m.level / minute }
 
-// fixed counts in windows that begin at multiples of their length.
-type fixed struct{ limit, window, start, used int64 }
+func (m *refilling) scale(now int64, f float64) {
+	m.roll(now)
+	m.rate, m.whole = scaled(m.rate, f), scaled(m.whole, f)
+	m.capacity = max(int64(float64(m.capacity)*f), minute)
+	m.level = min(m.level, m.capacity)
+}
+
+// fixed counts in windows that begin at multiples of their length, plus a phase. With
+// carry, what is used beyond a window is owed by the next ones, and a call above a
+// window's whole goes while something of it is left.
+type fixed struct {
+	limit, window, start, used, whole, phase int64
+	carry                                    bool
+}
 
 func (m *fixed) roll(now int64) {
-	if s := now - now%m.window; s > m.start {
-		m.start, m.used = s, 0
+	s := now - (now-m.phase)%m.window
+	if s <= m.start {
+		return
 	}
+	owed := int64(0)
+	if m.carry && m.start > 0 {
+		owed = max(m.used-min((s-m.start)/m.window, 1<<20)*m.limit, 0)
+	}
+	m.start, m.used = s, owed
 }
 
 func (m *fixed) wait(now, n int64) int64 {
 	m.roll(now)
 	switch {
-	case n > m.limit:
+	case n > m.whole:
 		return -1
-	case m.used+n <= m.limit:
+	case m.used+n <= m.limit, m.carry && n > m.limit && m.used < m.limit:
 		return 0
 	}
-	return m.start + m.window - now
+	windows := int64(1)
+	if m.carry {
+		if n > m.limit {
+			n = 1
+		}
+		windows = max((m.used+n-1)/m.limit, 1)
+	}
+	return m.start + m.window*windows - now
 }
 
 func (m *fixed) take(now, n int64) { m.roll(now); m.used += n }
@@ -102,6 +130,10 @@ func (m *fixed) give(now, at, n int64) {
 }
 
 func (m *fixed) left(now int64) int64 { m.roll(now); return m.limit - m.used }
+
+func (m *fixed) scale(_ int64, f float64) { m.limit, m.whole = scaled(m.limit, f), scaled(m.whole, f) }
+
+func scaled(n int64, f float64) int64 { return max(int64(float64(n)*f), 1) }
 
 // sliding counts exactly what was taken in the last minute.
 type sliding struct {
@@ -152,3 +184,5 @@ func (m *sliding) give(now, at, n int64) {
 }
 
 func (m *sliding) left(now int64) int64 { m.roll(now); return m.limit - m.used }
+
+func (m *sliding) scale(_ int64, f float64) { m.limit = scaled(m.limit, f) }

@@ -20,6 +20,11 @@ type Limit struct {
 	Burst time.Duration `yaml:"burst"`
 	// Slice is the length of a slice. Zero: a second.
 	Slice time.Duration `yaml:"slice"`
+	// Phase moves the beginnings of windows and slices away from the clock's.
+	Phase time.Duration `yaml:"phase"`
+	// Ramp refuses traffic that grows too quickly: more requests in the last five
+	// seconds than Ramp times what the thirty before allow. Zero: none.
+	Ramp float64 `yaml:"ramp"`
 	// Charging is what a call costs: expected (input at the start, output at the
 	// end), reserve_sum (input and max_tokens at the start, settled to actual),
 	// reserve_max (the larger of them, settled), input_only or slot_only. Empty:
@@ -29,7 +34,7 @@ type Limit struct {
 
 // Refusal is a quota's no.
 type Refusal struct {
-	// Kind is requests, tokens, concurrency or too_large.
+	// Kind is requests, tokens, concurrency, ramp or too_large.
 	Kind string
 	// RetryAfter is when the call would fit. Zero: not known.
 	RetryAfter time.Duration
@@ -46,6 +51,7 @@ type Quota struct {
 	limit                    Limit
 	requests, second, tokens meter
 	inFlight                 int64
+	ramp                     ramp
 }
 
 // NewQuota makes a quota with everything left.
@@ -55,7 +61,7 @@ func NewQuota(l Limit) *Quota {
 		q.requests = newMeter(l, l.RPM)
 	}
 	if l.RPS > 0 {
-		q.second = &fixed{limit: l.RPS, window: minute / 60}
+		q.second = &fixed{limit: l.RPS, window: minute / 60, whole: l.RPS, phase: int64(l.Phase)}
 	}
 	if l.TPM > 0 {
 		q.tokens = newMeter(l, l.TPM)
@@ -100,6 +106,9 @@ func (q *Quota) Admit(now, input, most int64) (Ticket, *Refusal) {
 		}
 		return Ticket{}, r
 	}
+	if q.limit.Ramp > 0 && !q.ramp.admit(now, q.limit.Ramp) {
+		return Ticket{}, &Refusal{Kind: "ramp", Requested: 1}
+	}
 	for _, m := range []meter{q.requests, q.second} {
 		if m != nil {
 			m.take(now, 1)
@@ -111,6 +120,19 @@ func (q *Quota) Admit(now, input, most int64) (Ticket, *Refusal) {
 	q.inFlight++
 	return Ticket{at: now, tokens: n}, nil
 }
+
+// Scale multiplies the limits from now on: a provider that changes its mind.
+func (q *Quota) Scale(now int64, f float64) {
+	for _, m := range []meter{q.requests, q.second, q.tokens} {
+		if m != nil {
+			m.scale(now, f)
+		}
+	}
+	q.limit.RPM, q.limit.TPM, q.limit.RPS = int64(float64(q.limit.RPM)*f), int64(float64(q.limit.TPM)*f), int64(float64(q.limit.RPS)*f)
+}
+
+// Limit is what the quota enforces now.
+func (q *Quota) Limit() Limit { return q.limit }
 
 // Settle ends a call with what it really took.
 func (q *Quota) Settle(now int64, t Ticket, input, output int64) {

@@ -22,7 +22,7 @@ func TestAlgorithms(t *testing.T) {
 		{"bucket with a burst", Limit{TPM: 6000, Burst: 6 * time.Second}, []step{{0, 600, 0}, {0, 100, time.Second}, {time.Hour, 600, 0}, {time.Hour, 1, 10 * time.Millisecond}}},
 		{"sliding", Limit{TPM: 1000, Algorithm: "sliding"}, []step{{0, 600, 0}, {10 * time.Second, 400, 0}, {20 * time.Second, 500, 40 * time.Second}, {time.Minute, 500, 0}, {time.Minute, 500, 10 * time.Second}}},
 		{"fixed", Limit{TPM: 1000, Algorithm: "fixed"}, []step{{50 * time.Second, 1000, 0}, {50 * time.Second, 1, 10 * time.Second}, {time.Minute, 1000, 0}, {time.Minute, 1001, -1}}},
-		{"slices", Limit{TPM: 6000, Algorithm: "slices"}, []step{{0, 100, 0}, {0, 1, time.Second}, {time.Second, 100, 0}, {time.Second, 101, -1}}},
+		{"slices", Limit{TPM: 6000, Algorithm: "slices"}, []step{{0, 100, 0}, {0, 1, time.Second}, {time.Second, 100, 0}, {time.Second, 101, time.Second}, {2 * time.Second, 250, 0}, {3 * time.Second, 100, 2 * time.Second}, {4 * time.Second, 50, 0}, {4 * time.Second, 6001, -1}}},
 		{"six-second slices", Limit{TPM: 6000, Algorithm: "slices", Slice: 6 * time.Second}, []step{{0, 600, 0}, {time.Second, 1, 5 * time.Second}}},
 		{"requests", Limit{RPM: 2, Algorithm: "fixed"}, []step{{0, 9, 0}, {0, 9, 0}, {0, 9, time.Minute}}},
 		{"requests per second", Limit{RPS: 1}, []step{{0, 9, 0}, {0, 9, time.Second}, {time.Second, 9, 0}}},

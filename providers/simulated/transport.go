@@ -91,7 +91,7 @@ func (t transport) serve(in *inner, r *http.Request) {
 			return
 		}
 		in.WriteHeader(http.StatusOK)
-		_ = in.pipe.Close() // never fails
+		_ = in.pipe.CloseWithError(r.Context().Err()) // nil is an ordinary end; never fails
 	}()
 	t.handler.ServeHTTP(in, r)
 	_ = r.Body.Close() // the transport closes the request's body

@@ -33,6 +33,9 @@ func places() []place {
 
 		{dir: "gateway/admission", may: []string{"budget", "fallback", "shedding"},
 			why: "the decision core is pure, and the simulation drives the same code: it decides with budgets, verdicts and classes, and never knows HTTP, providers or configuration"},
+		{dir: "gateway/plan", may: []string{"budget", "config", "fallback", "gateway/admission", "providers", "shedding"},
+			why: "it says once what a configuration means to the decision core, for the gateway and the simulation alike; it is as pure as the core"},
+		{dir: "gateway/protection", why: "it counts and samples this process; what is refused, and how, is the gateway's"},
 		{dir: "gateway/request", may: []string{"budget/tokens"}, wraps: []string{"github.com/go-json-experiment/json"},
 			why: "it reads a body into the estimator's words and knows of nothing that happens afterwards"},
 		{dir: "budget/budgettest", may: []string{"budget"}, wraps: []string{"pgregory.net/rapid"},
@@ -48,10 +51,11 @@ func places() []place {
 		{dir: "store/*", may: []string{"auth", "budget", "telemetry", "web"}, wraps: []string{"*"},
 			why: "an engine implements interfaces that their users own"},
 
-		{dir: "gateway", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/request", "providers", "shedding", "telemetry"},
+		{dir: "gateway", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "gateway/protection", "gateway/request", "providers", "shedding", "telemetry"},
 			wraps: []string{"*"},
 			why:   "the data plane is written against contracts: which dialect, engine or store stands behind them is chosen in cmd/gateway, and the admin surface is beside it, not below it"},
-		{dir: "simulation", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "providers", "providers/simulated", "shedding", "telemetry"},
+		{dir: "simulation/trace", why: "it reads recordings; what is done with them is the simulation's"},
+		{dir: "simulation", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "simulation/trace", "providers", "providers/simulated", "shedding", "telemetry"},
 			wraps: []string{"*"},
 			why:   "it drives the decision core in virtual time; with the gateway's sockets and goroutines its answers would depend on the machine"},
 		{dir: "web", may: []string{"auth", "budget", "config", "fallback", "providers", "shedding", "telemetry"}, wraps: []string{"*"},
