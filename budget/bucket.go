@@ -12,9 +12,11 @@ type bucket struct {
 	capacity int64         // what it holds when full
 	whole    int64         // the largest demand that is ever taken
 	since    Instant
-	reserved int64 // held by calls in flight
-	late     int64 // the part of reserved that is charged when the calls end
-	lowered  int64 // sum of what observations have taken away
+	reserved int64      // held by calls in flight
+	late     int64      // the part of reserved that is charged when the calls end
+	lowered  int64      // sum of what observations have taken away
+	lasts    int64      // mean time from reservation to settlement, ns, where output is charged at the end
+	promised [2]float64 // moving means of late parts, held and actual
 
 	tat      Instant // Rate: when it is full again; later than now+τ is debt
 	healed   Instant // Rate: when it was last full; refunds of older holds are void
@@ -152,7 +154,7 @@ func (b *bucket) level(now Instant) int64 {
 		}
 		return min(b.units(left), b.capacity)
 	case FixedWindow, SlidingWindow:
-		return b.amount - b.used - b.late
+		return b.amount - b.used - b.due(now)
 	default:
 		return b.amount - b.used
 	}
@@ -160,7 +162,12 @@ func (b *bucket) level(now Instant) int64 {
 
 // counted is the level as the upstream sees it: output that is still being produced
 // is not charged there yet.
-func (b *bucket) counted(now Instant) int64 { return b.level(now) + b.late }
+func (b *bucket) counted(now Instant) int64 {
+	if b.limit.Kind == Rate {
+		return b.level(now) + b.late
+	}
+	return b.amount - b.used
+}
 
 // ask answers whether p fits once n more has been taken, or when it will.
 func (b *bucket) ask(now Instant, before int64, p part) (State, Instant) {
@@ -229,6 +236,9 @@ func (b *bucket) settle(now, at Instant, held, actual part) {
 	b.reserved = max(b.reserved-held.sum(), 0)
 	if b.limit.OutputAtEnd {
 		b.late = max(b.late-held.late, 0)
+		b.lasts += (int64(now-at) - b.lasts) / 16
+		b.promised[0] += (float64(held.late) - b.promised[0]) / 64
+		b.promised[1] += (float64(actual.late) - b.promised[1]) / 64
 	}
 	switch b.limit.Kind {
 	case Gauge:

@@ -79,7 +79,7 @@ func (s *Scope) find(l Limit) *bucket {
 // inherit takes over what was taken from an older bucket.
 func (b *bucket) inherit(old *bucket, now Instant) {
 	old.roll(now)
-	b.since, b.reserved, b.late, b.lowered = old.since, old.reserved, old.late, old.lowered
+	b.since, b.reserved, b.late, b.lowered, b.lasts = old.since, old.reserved, old.late, old.lowered, old.lasts
 	switch b.limit.Kind {
 	case Rate:
 		missing := old.capacity - old.level(now)
@@ -184,13 +184,13 @@ func (b *bucket) behind(now Instant, ahead, n int64) Instant {
 		}
 		return now
 	case FixedWindow:
-		over := b.used + b.late + ahead + min(n, b.amount) - b.amount
+		over := b.used + b.due(now) + ahead + min(n, b.amount) - b.amount
 		if over <= 0 || b.amount <= 0 {
 			return now
 		}
 		return b.start.Add(span((over+b.amount-1)/b.amount, 1, b.limit.Window))
 	default:
-		over := b.used + b.late + ahead + n - b.amount
+		over := b.used + b.due(now) + ahead + n - b.amount
 		if over <= 0 {
 			return now
 		}

@@ -1,5 +1,7 @@
 package budget
 
+import "time"
+
 // rollFixed begins the window of now. What was taken across the boundary counts in
 // the new one; with Carry, so does what the old one used beyond its amount.
 func (b *bucket) rollFixed(now Instant) {
@@ -20,6 +22,35 @@ func (b *bucket) rollFixed(now Instant) {
 	b.start = start
 }
 
+// slidingHorizon is how far ahead a sliding window provides for output that is still
+// being produced: by the time more of it comes, older entries have left.
+const slidingHorizon = Instant(time.Second)
+
+// due is the output of calls in flight that is expected before the window's end.
+func (b *bucket) due(now Instant) int64 { return b.within(b.late, b.horizon(now)) }
+
+func (b *bucket) horizon(now Instant) Instant {
+	if b.limit.Kind == FixedWindow {
+		return b.start + Instant(b.limit.Window) - now + 3*Instant(b.limit.Straddle)
+	}
+	return slidingHorizon
+}
+
+// within is the part of an output still to come that comes within a time, by how long
+// calls have lasted and how much of what was reserved they have used lately.
+func (b *bucket) within(late int64, horizon Instant) int64 {
+	if late <= 0 {
+		return 0
+	}
+	if b.limit.Carry && b.promised[0] > 1 { // what comes beyond it is owed, not lost
+		late = int64(float64(late) * min(max(b.promised[1]/b.promised[0], 0.1), 2))
+	}
+	if int64(horizon) >= b.lasts {
+		return late
+	}
+	return mulDiv(late, int64(horizon), b.lasts)
+}
+
 // straddles says that a call reserved now may be counted in the next window.
 func (b *bucket) straddles(now Instant) bool {
 	return b.limit.Straddle > 0 && now.Add(b.limit.Straddle) >= b.start+Instant(b.limit.Window)
@@ -28,6 +59,9 @@ func (b *bucket) straddles(now Instant) bool {
 // askFixed answers when p fits behind before units that are taken now.
 func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 	n := p.sum()
+	if b.limit.Carry && n <= b.amount {
+		n = p.n + b.within(p.late, b.horizon(now))
+	}
 	w := Instant(b.limit.Window)
 	next := b.start + w
 	straddling := b.straddles(now)
@@ -35,14 +69,14 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 	if straddling {
 		ahead += before
 	}
-	if b.fits(b.used+b.late+before, n) && (!straddling || b.fits(ahead+b.late, n)) {
+	if b.fits(b.used+b.due(now)+before, n) && (!straddling || b.fits(ahead+b.dueNext(), n)) {
 		return now
 	}
 	carried := int64(0)
 	if b.limit.Carry {
 		carried = max(b.used+before-b.amount, 0)
 	}
-	taken := max(carried, ahead) + b.late
+	taken := max(carried, ahead) + b.dueNext()
 	if b.fits(taken, n) {
 		return next
 	}
@@ -51,6 +85,9 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 	}
 	return next + w*Instant(max((taken+min(n, b.amount)-1)/b.amount, 1))
 }
+
+// dueNext is what a whole next window has to provide for.
+func (b *bucket) dueNext() int64 { return b.within(b.late, Instant(b.limit.Window)) }
 
 // fits says whether n goes into a window of which taken is gone. A demand above the
 // whole window goes once something of it is left, and more than that is owed.
@@ -123,7 +160,7 @@ func (b *bucket) grow(n int) {
 }
 
 func (b *bucket) askSliding(now Instant, n int64) Instant {
-	over := b.used + b.late + n - b.amount
+	over := b.used + b.due(now) + n - b.amount
 	if over <= 0 {
 		return now
 	}

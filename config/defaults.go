@@ -40,6 +40,7 @@ func (c *Config) setDefaults() {
 func (p *Provider) setDefaults() {
 	p.Dialect = "openai"
 	p.Straddle = 500 * time.Millisecond
+	p.Slice = time.Second
 	p.Timeouts = Timeouts{Connect: 5 * time.Second, FirstByte: time.Minute, Idle: 30 * time.Second, Total: 10 * time.Minute}
 	p.Simulated = Simulated{
 		Algorithm: "bucket", Charging: "reserve_max",

@@ -25,6 +25,8 @@ type Provider struct {
 	// sliding or slices. Default empty: the preset's, or what a simulated provider
 	// itself does.
 	Window string `yaml:"window"`
+	// Slice is the length of a slice where Window is slices. Default a second.
+	Slice time.Duration `yaml:"slice"`
 	// Straddle is the longest time by which a call may reach the upstream after it
 	// was counted here; a call that close to a boundary counts in both windows.
 	// Default 500 ms. Zero: boundaries are exact. Continuous windows ignore it.

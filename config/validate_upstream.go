@@ -41,6 +41,9 @@ func (v *validator) provider(path string, p *Provider) {
 	if v.given(path + ".window") {
 		v.word(path+".window", p.Window, "continuous", "fixed", "sliding", "slices")
 	}
+	if p.Slice < 100*time.Millisecond || p.Slice > 30*time.Second {
+		v.problem(path+".slice", "must be between 100ms and 30s")
+	}
 	if p.Straddle > 30*time.Second {
 		v.problem(path+".straddle", "must be at most 30s")
 	}

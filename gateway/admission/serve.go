@@ -8,7 +8,7 @@ import (
 
 // scanned is how many calls behind a blocked one are looked at in one step, for those
 // that may pass without delaying it.
-const scanned = 16
+const scanned = 64
 
 // serve grants what it can in one class and answers when to look again.
 func (p *Pool) serve(now budget.Instant, l *lineup) budget.Instant {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
@@ -69,4 +70,10 @@ func Pool(c *config.Config, random func() float64) admission.Options {
 	}
 	o.WhenFull, _ = shedding.ParseWhenFull(s.WhenFull) // config has validated it
 	return o
+}
+
+// Route sets how a route chooses.
+func Route(r *admission.Route, c *config.Route) {
+	r.WaitBeforeFallback = c.WaitBeforeFallback
+	r.SkipFull = slices.Contains(c.FallbackOn, "rate_limit")
 }

@@ -20,15 +20,15 @@ type Upstream struct {
 
 // shape is how the limits of one tier are kept.
 type shape struct {
-	kind     budget.Kind // of rates per minute and per second
-	slice    bool        // counted in slices of a minute
-	late     bool        // windows charge output when it has been produced
+	kind     budget.Kind   // of rates per minute and per second
+	slice    time.Duration // counted in slices of a minute; zero: not
+	late     bool          // windows charge output when it has been produced
 	straddle time.Duration
 	zone     *time.Location
 }
 
-// sliceLength is the sub-window of upstreams that enforce a minute second by second
-// (providers: DashScope, xAI, Together).
+// sliceLength is the usual sub-window of upstreams that enforce a minute second by
+// second (providers: DashScope, xAI, Together).
 const sliceLength = time.Second
 
 // NewUpstream reads how a provider counts: its preset, and what the configuration
@@ -57,7 +57,7 @@ func NewUpstream(p *config.Provider, zone *time.Location) (Upstream, error) {
 	case "sliding":
 		u.shape.kind = budget.SlidingWindow
 	case "slices":
-		u.shape.slice = true
+		u.shape.slice = max(p.Slice, sliceLength/10)
 	}
 	return u, nil
 }
@@ -105,7 +105,7 @@ func limits(c *config.Limits, s shape) []budget.Limit {
 			l.Kind, l.Period, l.Margin = budget.Calendar, budget.Month, 0
 		case e.Calendar == "day":
 			l.Kind, l.Period = budget.Calendar, budget.Day
-		case s.slice:
+		case s.slice > 0 && l.Window >= s.slice:
 			out = append(out, sliced(l, s)...)
 			continue
 		case l.Window < time.Minute && l.Kind != budget.Rate:
@@ -127,7 +127,10 @@ func limits(c *config.Limits, s shape) []budget.Limit {
 // as clocks are, and for requests, of which a slice holds few, a pacer that spreads
 // them whatever the alignment.
 func sliced(l budget.Limit, s shape) []budget.Limit {
-	w := min(sliceLength, l.Window)
+	w := min(max(s.slice, sliceLength/10), l.Window)
+	if s.slice == 0 {
+		w = l.Window
+	}
 	whole := l.Amount
 	mirror := l
 	mirror.Kind, mirror.Window, mirror.Amount = budget.FixedWindow, w, max(l.Amount*int64(w)/int64(l.Window), 1)

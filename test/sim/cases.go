@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/shedding"
+	"github.com/sluice-gateway/sluice/simulation"
+)
+
+// goal is what a case has to reach: at most so many 429s per attempt, at least so much
+// of the quota that is within reach.
+type goal struct {
+	refused, used float64
+	// against names what Used is measured against: the limit less its margin, or the
+	// best schedule that a perfect mirror of the provider's own algorithm reaches.
+	mirror bool
+	// offered: what is served is compared with what was offered, not with the limit.
+	offered bool
+	// from is when refusals are counted from; zero: the whole measured time.
+	from time.Duration
+}
+
+// study is one row of the table.
+type study struct {
+	group, name string
+	upstream    simulation.Upstream
+	charging    string // what the gateway believes
+	window      string
+	load        float64 // of the quota
+	rpm, tpm    int64
+	margin      float64
+	preset      string // adaptive
+	tune        func(o *simulation.Options)
+	goal        goal
+	learn       bool // no limits configured
+	straddle    time.Duration
+}
+
+const (
+	studyTPM = 600_000
+	studyRPM = 6_000
+)
+
+// ways are the manners of counting.
+func ways() []study {
+	var out []study
+	for _, c := range []string{"expected", "reserve_sum"} {
+		for _, w := range []struct {
+			name, algorithm, window string
+			slice                   time.Duration
+		}{
+			{"continuous", "bucket", "continuous", 0}, {"fixed minute", "fixed", "fixed", 0}, {"sliding minute", "sliding", "sliding", 0},
+			{"1 s slices", "slices", "slices", 0}, {"6 s slices", "slices", "slices", 6 * time.Second},
+		} {
+			s := study{name: w.name + ", actual", charging: c, window: w.window, margin: config.DefaultMargin}
+			if c == "reserve_sum" {
+				s.name = w.name + ", reserved"
+			}
+			s.upstream = simulation.Upstream{Algorithm: w.algorithm, Charging: c, Slice: w.slice}
+			if w.algorithm == "bucket" {
+				s.upstream.Burst = 6 * time.Second
+			}
+			s.goal = goal{refused: 0.001, used: 0.97, mirror: true}
+			if w.algorithm == "bucket" {
+				s.goal = goal{refused: 0.001, used: 0.99}
+			}
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func each(group string, from []study, change func(s *study)) []study {
+	out := make([]study, 0, len(from))
+	for _, s := range from {
+		s.group = group
+		change(&s)
+		out = append(out, s)
+	}
+	return out
+}
+
+// studies are all rows.
+func studies() []study {
+	var out []study
+	for _, load := range []float64{1.5, 3} {
+		out = append(out, each(fmt.Sprintf("own keys, %g× load", load), ways(), func(s *study) { s.load = load })...)
+	}
+	wrong := func(s *study) {
+		s.load, s.goal.refused, s.goal.used = 1.5, 0.002, 0.95
+		if !s.goal.mirror {
+			s.goal.used = 0.98
+		}
+	}
+	out = append(out, each("estimates wrong by up to ±50 %", ways(), func(s *study) {
+		wrong(s)
+		s.tune = func(o *simulation.Options) { o.InputError, o.OutputError = 0.5, 0.5 }
+	})...)
+	for _, bias := range []float64{0.5, 1.5} {
+		out = append(out, each(fmt.Sprintf("all estimates × %g", bias), ways()[:1], func(s *study) {
+			wrong(s)
+			s.tune = func(o *simulation.Options) { o.InputBias, o.OutputBias = bias, bias }
+		})...)
+	}
+	out = append(out, each("0.9× load", ways(), func(s *study) {
+		s.load, s.goal = 0.9, goal{refused: 0.001, used: 0.995, offered: true}
+		if s.window == "slices" && s.charging == "reserve_sum" {
+			s.goal.mirror = true // more than such an upstream can serve
+		}
+	})...)
+	plain := []study{ways()[0], ways()[5]}
+	for _, headers := range []bool{true, false} {
+		out = append(out, each("30 % taken by someone else, headers: "+yes(headers), plain, func(s *study) {
+			s.load, s.goal = 1.5, goal{refused: 0.005, used: 0.98}
+			if !headers {
+				s.goal = goal{refused: 0.01, used: 0.90}
+			}
+			s.upstream.Foreign, s.upstream.Headers = 0.3, headers
+		})...)
+	}
+	for _, cut := range []float64{0.5, 0.4} {
+		out = append(out, each(fmt.Sprintf("limit cut to %g, nobody told", cut), plain, func(s *study) {
+			s.load, s.goal = 1.5, goal{refused: 0.005, used: 0.95, from: cutAt + 30*time.Second}
+			s.upstream.Changes = []simulation.Change{{At: cutAt, Factor: cut}}
+			s.tune = func(o *simulation.Options) { o.Warmup = cutAt + 30*time.Second }
+		})...)
+	}
+	out = append(out, each("limits not configured, headers present", plain, func(s *study) {
+		s.load, s.learn, s.goal = 1.5, true, goal{refused: 0.005, used: 0.97}
+		s.upstream.Headers, s.upstream.RPM, s.upstream.TPM = true, studyRPM, studyTPM
+	})...)
+	for _, margin := range []float64{0.02, 0.05} {
+		refused := 0.0015
+		if margin == 0.05 {
+			refused = 0
+		}
+		for _, phase := range []time.Duration{0, 500 * time.Millisecond, 980 * time.Millisecond} {
+			out = append(out, study{
+				group: "10 RPS slices", name: fmt.Sprintf("margin %g %%, clock off by %v", margin*100, phase), charging: "expected", window: "slices", margin: margin,
+				load: 1.5, rpm: 600, tpm: -1, upstream: simulation.Upstream{Algorithm: "slices", Charging: "expected", Phase: phase},
+				goal: goal{refused: refused, used: 0.97},
+			})
+		}
+	}
+	for _, rpm := range []int64{3, 20} {
+		out = append(out, study{
+			group: "slow accounts", name: fmt.Sprintf("%d RPM", rpm), charging: "expected", window: "continuous", margin: config.DefaultMargin,
+			load: 1.5, rpm: rpm, tpm: -1, upstream: simulation.Upstream{Algorithm: "bucket", Charging: "expected", Burst: 6 * time.Second},
+			goal: goal{refused: 0, used: 0.95},
+			tune: func(o *simulation.Options) { o.Config.Routes[0].MaxWait = 5 * time.Minute },
+		})
+	}
+	out = append(out, each("calls above the burst", []study{ways()[0], ways()[3]}, func(s *study) {
+		s.load, s.tpm, s.rpm, s.goal.refused, s.goal.used = 1.5, 20_000, 600, 0, 0.95
+		s.tune = func(o *simulation.Options) { o.Config.Routes[0].MaxWait = 2 * time.Minute }
+	})...)
+	return out
+}
+
+const cutAt = 20 * time.Minute
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// classes are the shares of critical and normal calls in the queue's study.
+func classes() (c [shedding.Classes]float64) {
+	c[shedding.Critical], c[shedding.Normal] = 0.3, 0.7
+	return c
+}
