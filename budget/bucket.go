@@ -14,7 +14,8 @@ type bucket struct {
 	since    Instant
 	reserved int64      // held by calls in flight
 	late     int64      // the part of reserved that is charged when the calls end
-	lowered  int64      // sum of what observations have taken away
+	lowered  int64      // sum of what observations have taken away and not given back
+	owed     int64      // the part of lowered that a later observation may give back
 	lasts    int64      // mean time from reservation to settlement, ns, where output is charged at the end
 	promised [2]float64 // moving means of late parts, held and actual
 
@@ -148,7 +149,7 @@ func mod(t, w Instant) Instant { return (t%w + w) % w }
 func (b *bucket) level(now Instant) int64 {
 	switch b.limit.Kind {
 	case Rate:
-		left := now + b.cost(b.capacity) - max(b.tat, now)
+		left := now + b.cost(b.capacity) - max(b.tat, now) - b.cost(b.due(now))
 		if left < 0 {
 			return -b.units(-left)
 		}
@@ -163,10 +164,14 @@ func (b *bucket) level(now Instant) int64 {
 // counted is the level as the upstream sees it: output that is still being produced
 // is not charged there yet.
 func (b *bucket) counted(now Instant) int64 {
-	if b.limit.Kind == Rate {
-		return b.level(now) + b.late
+	if b.limit.Kind == Rate && b.limit.OutputAtEnd {
+		held := b.late
+		b.late = 0
+		n := b.level(now)
+		b.late = held
+		return n
 	}
-	return b.amount - b.used
+	return b.level(now) + b.due(now)
 }
 
 // ask answers whether p fits once n more has been taken, or when it will.
@@ -178,7 +183,7 @@ func (b *bucket) ask(now Instant, before int64, p part) (State, Instant) {
 	at := now
 	switch b.limit.Kind {
 	case Rate:
-		at = b.askRate(now, before, n)
+		at = b.askRate(now, before, p)
 	case FixedWindow:
 		at = b.askFixed(now, before, p)
 	case SlidingWindow:
@@ -203,9 +208,6 @@ func (b *bucket) take(now Instant, p part) {
 	b.reserved += p.sum()
 	if b.limit.OutputAtEnd {
 		b.late += p.late
-	}
-	if b.limit.Kind == Rate {
-		p = part{n: p.sum()}
 	}
 	b.charge(now, p.n)
 }
@@ -244,7 +246,8 @@ func (b *bucket) settle(now, at Instant, held, actual part) {
 	case Gauge:
 		b.used = max(b.used-held.n, 0)
 	case Rate:
-		b.settleRate(now, at, held.sum(), actual.sum())
+		b.settleRate(now, at, held.n, actual.n)
+		b.charge(now, actual.late)
 	case FixedWindow:
 		b.settleFixed(now, at, held.n, actual.n)
 		b.charge(now, actual.late)

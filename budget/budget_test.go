@@ -243,15 +243,14 @@ func TestObserve(t *testing.T) {
 			t.Fatalf("level %d", n)
 		}
 	})
-	t.Run("what remains only lowers", func(t *testing.T) {
+	t.Run("what remains never raises above our own arithmetic", func(t *testing.T) {
 		s := single(ScopeUpstream, limit(Tokens, 6000, 600))
-		s.Observe(t0, Observation{Dimension: Tokens, Remaining: 200})
-		if n := level(s, t0); n != 200 {
-			t.Fatalf("level %d", n)
-		}
-		s.Observe(t0, Observation{Dimension: Tokens, Remaining: 500})
-		if n := level(s, t0); n != 200 {
-			t.Fatalf("raised to %d", n)
+		reserve(t, t0, 100, s)
+		for _, c := range []struct{ remaining, want int64 }{{200, 200}, {350, 350}, {9999, 500}, {100, 100}} {
+			s.Observe(t0, Observation{Dimension: Tokens, Limit: -1, Remaining: c.remaining})
+			if n := level(s, t0); n != c.want {
+				t.Fatalf("level %d after hearing of %d, want %d", n, c.remaining, c.want)
+			}
 		}
 	})
 	t.Run("a dimension without a bucket blocks the scope", func(t *testing.T) {

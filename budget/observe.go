@@ -58,7 +58,7 @@ func (s *Scope) Observe(now Instant, o Observation) Finding {
 			b.refused(now, s, i, &o, blocked)
 		}
 		if o.Remaining >= 0 {
-			b.lower(now, b.seen(now, s, i, o.Since)-o.Remaining)
+			b.believe(now, b.seen(now, s, i, o.Since)-o.Remaining)
 		}
 	}
 	if !o.Refused {
@@ -67,7 +67,7 @@ func (s *Scope) Observe(now Instant, o Observation) Finding {
 	if (i < 0 || blocked > s.buckets[i].limit.Window) && blocked > 0 {
 		s.blocked = max(s.blocked, now.Add(blocked))
 	}
-	f.Unexplained = o.Since != nil && o.Since.at > s.refused && s.refused > 0
+	f.Unexplained = o.Since != nil && o.Since.at > s.refused && s.refused > 0 && (i < 0 || s.buckets[i].sameWindow(s.refused, o.Since.at))
 	s.refused = now
 	return f
 }
@@ -121,6 +121,36 @@ func (b *bucket) refused(now Instant, s *Scope, i int, o *Observation, wait time
 	b.lower(now, was-implied)
 }
 
+// believe puts the level where the provider's word differs from ours: down by n, or
+// up by what earlier words have taken away, never above our own arithmetic.
+func (b *bucket) believe(now Instant, n int64) {
+	if n >= 0 {
+		b.lower(now, n)
+		return
+	}
+	if b.limit.Kind == Rate && b.tat <= now {
+		b.owed = 0 // time has given it back
+	}
+	n = min(-n, b.owed)
+	b.owed -= n
+	b.lowered -= n
+	switch b.limit.Kind {
+	case Rate:
+		b.tat -= b.cost(n)
+	case FixedWindow, Calendar:
+		b.used = max(b.used-n, 0)
+	}
+}
+
+// sameWindow says that what was corrected at one moment still held at another.
+func (b *bucket) sameWindow(a, c Instant) bool {
+	if b.limit.Kind != FixedWindow {
+		return true
+	}
+	w := Instant(b.limit.Window)
+	return a-mod(a, w) == c-mod(c, w)
+}
+
 // lower takes n away, whatever it was taken by; never deeper than a whole window's debt.
 func (b *bucket) lower(now Instant, n int64) {
 	n = min(n, b.level(now)+b.amount)
@@ -128,5 +158,6 @@ func (b *bucket) lower(now Instant, n int64) {
 		return
 	}
 	b.lowered += n
+	b.owed += n
 	b.charge(now, n)
 }

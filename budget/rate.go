@@ -3,16 +3,17 @@ package budget
 // A Rate bucket is a GCRA: tat is when it is full again, and τ, the cost of its
 // capacity, is how far tat may lie ahead of now.
 
-// askRate answers when n fits behind before.
-func (b *bucket) askRate(now Instant, before, n int64) Instant {
-	tat := max(b.tat, now) + b.cost(before)
-	if n > b.capacity {
-		if before == 0 {
-			tat = b.tat
+// askRate answers when p fits behind before.
+func (b *bucket) askRate(now Instant, before int64, p part) Instant {
+	n := p.n + b.within(p.late, b.horizon(now))
+	due := b.due(now)
+	if n > b.capacity { // above the burst: when the bucket is full, into debt
+		if before+due == 0 {
+			return b.tat
 		}
-		return tat // above the burst: when the bucket is full, into debt
+		return max(b.tat, now) + b.cost(before+due)
 	}
-	at := tat + b.cost(n) - b.cost(b.capacity)
+	at := max(b.tat, now) + b.cost(before+due) + b.cost(n) - b.cost(b.capacity)
 	if at > now && b.limit.Borrow && now >= b.borrowed && at-now <= Instant(b.window) {
 		return now
 	}
@@ -20,6 +21,9 @@ func (b *bucket) askRate(now Instant, before, n int64) Instant {
 }
 
 func (b *bucket) chargeRate(now Instant, n int64) {
+	if n == 0 {
+		return
+	}
 	b.tat = max(b.tat, now) + b.cost(n)
 	if !b.limit.Borrow {
 		return

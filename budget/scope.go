@@ -177,7 +177,7 @@ func (s *Scope) Forecast(now Instant, ahead, d Demand) Answer {
 func (b *bucket) behind(now Instant, ahead, n int64) Instant {
 	switch b.limit.Kind {
 	case Rate:
-		return max(b.tat, now) + b.cost(ahead) + b.cost(min(n, b.capacity)) - b.cost(b.capacity)
+		return max(b.tat, now) + b.cost(b.due(now)+ahead) + b.cost(min(n, b.capacity)) - b.cost(b.capacity)
 	case Calendar:
 		if b.used+ahead+n > b.amount {
 			return b.end

@@ -39,7 +39,7 @@ func (s *Scope) View(now Instant, dst []BucketView) []BucketView {
 func (b *bucket) full(now Instant) Instant {
 	switch {
 	case b.limit.Kind == Rate:
-		return max(b.tat, now)
+		return max(b.tat, now) + b.cost(b.due(now))
 	case b.used == 0:
 		return now
 	case b.limit.Kind == FixedWindow:

@@ -18,7 +18,7 @@ func (b *bucket) rollFixed(now Instant) {
 	if passed != 1 {
 		b.ahead = 0
 	}
-	b.used, b.ahead = max(left, b.ahead), 0
+	b.used, b.ahead, b.owed = max(left, b.ahead), 0, 0
 	b.start = start
 }
 
@@ -32,6 +32,9 @@ func (b *bucket) due(now Instant) int64 { return b.within(b.late, b.horizon(now)
 func (b *bucket) horizon(now Instant) Instant {
 	if b.limit.Kind == FixedWindow {
 		return b.start + Instant(b.limit.Window) - now + 3*Instant(b.limit.Straddle)
+	}
+	if b.limit.Kind == Rate {
+		return b.cost(b.capacity)
 	}
 	return slidingHorizon
 }

@@ -145,7 +145,7 @@ func (k *core) estimate(x *call) {
 	o := &k.w.o
 	x.scale = [2]float64{spread(o.InputError, o.InputBias), spread(o.OutputError, o.OutputBias)}
 	for _, t := range x.r.r.Targets {
-		e := budget.Estimate{Input: scaled(x.c.Input, x.scale[0]), MaxOutput: x.c.MaxTokens}
+		e := budget.Estimate{Input: k.estimator.Calibrate(t.Model, scaled(x.c.Input, x.scale[0])), MaxOutput: x.c.MaxTokens}
 		expected, _ := k.estimator.Output(x.r.name, t.Model, x.c.MaxTokens, 1)
 		e.Output = scaled(expected, x.scale[1])
 		if o.Oracle {
@@ -239,7 +239,7 @@ func (k *core) answered(x *call, g admission.Grant, sent, now budget.Instant) {
 	used := budget.Usage{Input: x.c.Input, Output: x.c.Output}
 	actual := g.Lane.Charging.Actual(g.Demand, used)
 	k.pool.Settle(now, &x.Call, actual, budget.Used, admission.Report{Health: fallback.Healthy, FirstByte: now.Sub(sent)})
-	k.estimator.Learn(x.r.name, x.r.r.Targets[g.Target].Model, 0, 0, 1, x.c.Output)
+	k.estimator.Learn(x.r.name, x.r.r.Targets[g.Target].Model, x.Estimates[g.Target].Input, x.c.Input, 1, x.c.Output)
 	k.w.tally.served(x.c, g.At.Sub(x.began)+g.Delay, g.Target > 0)
 	k.step()
 }

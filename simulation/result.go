@@ -18,7 +18,8 @@ type Result struct {
 	FellBack, Waited int
 	// Attempts are upstream calls, Upstream429 those that were refused.
 	Attempts, Upstream429 int
-	// Goodput is the tokens of the calls that were served.
+	// Offered are the tokens of all calls, Goodput of those that were served.
+	Offered  int64                   `json:"offered_tokens"`
 	Goodput  int64                   `json:"goodput_tokens"`
 	Accounts []AccountResult         `json:"accounts"`
 	Classes  map[string]*GroupResult `json:"classes"`

@@ -54,6 +54,7 @@ func (t *tally) arrived(_ budget.Instant, c *Call) {
 		return
 	}
 	t.r.Arrived++
+	t.r.Offered += c.Input + c.Output
 	for _, g := range t.groups(c) {
 		g.Arrived++
 	}

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -28,7 +29,10 @@ type Traffic struct {
 	// first makes Heavy times as many calls as each other. Zero: one client.
 	Clients int
 	Heavy   float64
-	Seed    uint64
+	// Bursty, above zero, replaces the recorded moments by random ones of the same
+	// mean rate, whose gaps have this squared coefficient of variation (1 is Poisson's).
+	Bursty float64
+	Seed   uint64
 }
 
 // shift is how far a repeated call is moved away from its original.
@@ -56,7 +60,27 @@ func (t Traffic) Play(rec *trace.Trace) []Call {
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Call) int { return int(a.At - b.At) })
+	if t.Bursty > 0 && len(out) > 1 {
+		t.scatter(out, rnd)
+	}
 	return out
+}
+
+// scatter gives the calls random moments: gaps are of a short and a long kind
+// (hyperexponential with balanced means), which makes bursts.
+func (t Traffic) scatter(calls []Call, rnd *rand.Rand) {
+	mean := float64(calls[len(calls)-1].At) / float64(len(calls))
+	p := (1 + math.Sqrt(max(t.Bursty-1, 0)/(t.Bursty+1))) / 2
+	at := 0.0
+	rnd.Shuffle(len(calls), func(i, j int) { calls[i], calls[j] = calls[j], calls[i] })
+	for i := range calls {
+		calls[i].At = time.Duration(at)
+		share := p
+		if rnd.Float64() >= p {
+			share = 1 - p
+		}
+		at += rnd.ExpFloat64() * mean / (2 * share)
+	}
 }
 
 func (t Traffic) call(r *trace.Call, rnd *rand.Rand) Call {

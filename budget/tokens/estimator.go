@@ -107,6 +107,15 @@ func (e *Estimator) Input(_, upstreamModel string, p *Prompt, exact bool) int64 
 	return scale(p.bound(familyOf(e.families, upstreamModel)), r.now())
 }
 
+// Calibrate turns a count of a model's input into an estimate, by what Learn has been
+// told: what Input does with the count of a prompt.
+func (e *Estimator) Calibrate(model string, counted int64) int64 {
+	if r := e.learned.ratio(model, e.prior); r != nil {
+		return r.estimate(counted)
+	}
+	return counted
+}
+
 func (e *Estimator) prior(model string) float64 { return familyOf(e.families, model).ratio }
 
 // Output estimates the answers: what is expected, and the most that the call allows

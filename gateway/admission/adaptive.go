@@ -2,6 +2,7 @@ package admission
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
@@ -49,6 +50,13 @@ type rateControl struct {
 	grown    bool             // the rate has grown since the last cut
 	measured float64          // the ratio that was measured last; 0: none
 
+	// How many attempts, and refusals of them, the last minute has seen; and the part
+	// of the rate that is left unused because of refusals that are explained, but many.
+	attempts, refusals float64
+	seen               budget.Instant
+	trim               float64
+	trimmed            budget.Instant
+
 	// What the upstream accepted, by dimension, and where that count stood at earlier
 	// refusals: between two refusals it took what its limit allows.
 	flow  budget.Demand
@@ -88,8 +96,13 @@ func (r *rateControl) accepted(d budget.Demand, sign int64) {
 // (zero: not known), and says whether the ratio has changed.
 func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal float64, unexplained bool) bool {
 	r.mark(now)
-	if r.o.Refusals <= 0 || !unexplained {
+	if r.o.Refusals <= 0 {
 		return false
+	}
+	r.fade(now)
+	r.refusals++
+	if !unexplained && r.refusals < manyRefusals*r.attempts {
+		return r.less(now)
 	}
 	keep := r.recent[:0]
 	for _, t := range r.recent {
@@ -116,6 +129,44 @@ func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal 
 	r.ratio, r.next = to, now.Add(r.holds)
 	return true
 }
+
+// Refusals that the arithmetic explains (an estimate that was off, a boundary) cost the
+// rate a little each, and come back slowly: their share settles near a tenth of a
+// percent. From manyRefusals per attempt on they count as unexplained.
+const (
+	manyRefusals = 0.03
+	trimStep     = 0.004
+	trimMost     = 0.25
+	trimHeal     = 0.00003 // per second
+	trimFree     = 3       // refusals a minute that cost nothing
+)
+
+// fade lets the counts of the last minute fade.
+func (r *rateControl) fade(now budget.Instant) {
+	if d := now.Sub(r.seen); d > 0 {
+		f := math.Exp(-d.Seconds() / 60)
+		r.attempts, r.refusals, r.seen = r.attempts*f, r.refusals*f, now
+	}
+}
+
+// less trims the rate for a refusal.
+func (r *rateControl) less(now budget.Instant) bool {
+	if r.refusals < trimFree {
+		return false
+	}
+	r.heal(now)
+	r.trim = min(r.trim+trimStep, trimMost)
+	return true
+}
+
+func (r *rateControl) heal(now budget.Instant) {
+	if d := now.Sub(r.trimmed); d > 0 {
+		r.trim, r.trimmed = max(r.trim-trimHeal*d.Seconds(), 0), now
+	}
+}
+
+// share is the part of the configured rate that is in force.
+func (r *rateControl) share() float64 { return r.ratio * (1 - r.trim) }
 
 // cut answers the ratio to go to.
 func (r *rateControl) cut(now budget.Instant, dim budget.Dimension, nominal float64) (float64, bool) {
@@ -167,6 +218,10 @@ func (r *rateControl) mark(now budget.Instant) {
 
 // grow lets the rate grow again once its time has come, and says whether it did.
 func (r *rateControl) grow(now budget.Instant) bool {
+	if r.trim > 0 && now.Sub(r.trimmed) >= time.Second {
+		r.heal(now)
+		return true
+	}
 	if now < r.next || r.ratio >= 1 {
 		return false
 	}

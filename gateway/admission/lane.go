@@ -157,7 +157,7 @@ func (l *Lane) Ratio() float64 {
 	if l.rate == nil {
 		return 1
 	}
-	return min(l.rate.ratio, l.ramp.share)
+	return min(l.rate.share(), l.ramp.share)
 }
 
 // Restore sets the adapted share of the rate, as a restart does.

@@ -153,6 +153,8 @@ func (p *Pool) granted(now budget.Instant, c *Call) {
 	}
 	c.attempts++
 	l.rate.accepted(c.grant.Demand, 1)
+	l.rate.fade(now)
+	l.rate.attempts++
 	if l.ramp.granted(now) {
 		l.applyRatio(now)
 	}

@@ -172,7 +172,10 @@ adaptive: {preset: %s}
 	if err != nil {
 		return simulation.Options{}, err
 	}
-	t := simulation.Traffic{Route: "m", Routes: []string{"m"}, MaxTokens: 1024, Clients: 10, Seed: seed}
+	t := simulation.Traffic{Route: "m", Routes: []string{"m"}, MaxTokens: 1024, Clients: 10, Bursty: 4, Seed: seed}
+	if st.recorded {
+		t.Bursty = 0
+	}
 	calls := t.Play(rec)
 	offered := simulation.Offered(calls)
 	quota := float64(st.limitTPM())

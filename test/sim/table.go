@@ -40,7 +40,7 @@ func minutes(r *simulation.Result) float64 { return r.Measured.Minutes() }
 // used is the share that was used of what the goal speaks of.
 func (r *row) used(res *simulation.Result) float64 {
 	if r.s.goal.offered {
-		return float64(res.Served) / float64(res.Arrived)
+		return float64(res.Goodput) / float64(res.Offered)
 	}
 	return res.Accounts[0].Used / (1 - r.s.margin)
 }
