@@ -19,6 +19,11 @@ type bucket struct {
 	lasts    int64      // mean time from reservation to settlement, ns, where output is charged at the end
 	promised [2]float64 // moving means of late parts, held and actual
 
+	gaps    [words]int64 // the last words' differences from ours, before any correction
+	gap     uint64
+	foreign float64 // units per second that somebody else takes, by the provider's words
+	heard   Instant // when foreign was last faded
+
 	tat      Instant // Rate: when it is full again; later than now+τ is debt
 	healed   Instant // Rate: when it was last full; refunds of older holds are void
 	borrowed Instant // Rate: no second borrowing before

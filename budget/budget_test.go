@@ -247,7 +247,9 @@ func TestObserve(t *testing.T) {
 		s := single(ScopeUpstream, limit(Tokens, 6000, 600))
 		reserve(t, t0, 100, s)
 		for _, c := range []struct{ remaining, want int64 }{{200, 200}, {350, 350}, {9999, 500}, {100, 100}} {
-			s.Observe(t0, Observation{Dimension: Tokens, Limit: -1, Remaining: c.remaining})
+			for range words {
+				s.Observe(t0, Observation{Dimension: Tokens, Limit: -1, Remaining: c.remaining})
+			}
 			if n := level(s, t0); n != c.want {
 				t.Fatalf("level %d after hearing of %d, want %d", n, c.remaining, c.want)
 			}

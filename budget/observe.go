@@ -1,6 +1,9 @@
 package budget
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Observation is a provider's own word about one dimension of a scope. It outranks
 // our arithmetic. What remains and what is refused only ever lower what may be spent.
@@ -30,12 +33,22 @@ type Finding struct {
 	// Unexplained: a refusal of a call that was sent after an earlier refusal had
 	// already put the level right. The rate is lower than we believe.
 	Unexplained bool
+	// Told: what remains was told a moment ago, so that somebody else's use explains the
+	// refusal.
+	Told bool
+	// Window: the refusal was of a window, whose end forgets the correction, so that the
+	// same error comes again.
+	Window bool
 	// Learned: a limit was told that nobody had configured, or a lower one.
 	Learned bool
 }
 
 // maxBlock bounds what a provider can make us wait.
 const maxBlock = 32 * 24 * time.Hour
+
+// stillTold is how long what an upstream says remains keeps our level right: a refusal
+// is then somebody else's doing, not a lower limit.
+const stillTold = 10 * time.Second
 
 // maxTold bounds the limits that a provider can make us believe.
 const maxTold = 1 << 50
@@ -58,6 +71,7 @@ func (s *Scope) Observe(now Instant, o Observation) Finding {
 			b.refused(now, s, i, &o, blocked)
 		}
 		if o.Remaining >= 0 {
+			s.told = now
 			b.believe(now, b.seen(now, s, i, o.Since)-o.Remaining)
 		}
 	}
@@ -67,7 +81,9 @@ func (s *Scope) Observe(now Instant, o Observation) Finding {
 	if (i < 0 || blocked > s.buckets[i].limit.Window) && blocked > 0 {
 		s.blocked = max(s.blocked, now.Add(blocked))
 	}
-	f.Unexplained = o.Since != nil && o.Since.at > s.refused && s.refused > 0 && (i < 0 || s.buckets[i].sameWindow(s.refused, o.Since.at))
+	f.Told = s.told > 0 && now.Sub(s.told) <= stillTold
+	f.Unexplained = o.Since != nil && o.Since.at > s.refused && s.refused > 0 && !f.Told && (i < 0 || s.buckets[i].sameWindow(s.refused, o.Since.at))
+	f.Window = i >= 0 && s.buckets[i].limit.Kind != Rate
 	s.refused = now
 	return f
 }
@@ -118,22 +134,39 @@ func (b *bucket) refused(now Instant, s *Scope, i int, o *Observation, wait time
 	if o.Since != nil {
 		was = b.seen(now, s, i, o.Since) + n // the marks are from after it was taken
 	}
-	b.lower(now, was-implied)
+	n = b.lower(now, was-implied)
+	if s.told > 0 && now.Sub(s.told) <= stillTold {
+		b.hear(now, n)
+	}
 }
 
-// believe puts the level where the provider's word differs from ours: down by n, or
-// up by what earlier words have taken away, never above our own arithmetic.
+// words is how many of a provider's last words have to agree before one gives back
+// what earlier ones have taken away: an answer may know of refunds that we hear of a
+// moment later, and would count twice.
+const words = 8
+
+// believe puts the level where the provider's word differs from ours by n: down, or up
+// by what earlier words have taken away, never above our own arithmetic.
 func (b *bucket) believe(now Instant, n int64) {
+	b.gaps[b.gap%words] = n + b.lowered
+	b.gap++
 	if n >= 0 {
-		b.lower(now, n)
+		b.hear(now, b.lower(now, n))
 		return
 	}
 	if b.limit.Kind == Rate && b.tat <= now {
 		b.owed = 0 // time has given it back
 	}
-	n = min(-n, b.owed)
+	if b.gap < words {
+		return
+	}
+	n = min(b.lowered-slices.Max(b.gaps[:]), b.owed)
+	if n <= 0 {
+		return
+	}
 	b.owed -= n
 	b.lowered -= n
+	b.hear(now, -n)
 	switch b.limit.Kind {
 	case Rate:
 		b.tat -= b.cost(n)
@@ -152,12 +185,13 @@ func (b *bucket) sameWindow(a, c Instant) bool {
 }
 
 // lower takes n away, whatever it was taken by; never deeper than a whole window's debt.
-func (b *bucket) lower(now Instant, n int64) {
+func (b *bucket) lower(now Instant, n int64) int64 {
 	n = min(n, b.level(now)+b.amount)
 	if n <= 0 {
-		return
+		return 0
 	}
 	b.lowered += n
 	b.owed += n
 	b.charge(now, n)
+	return n
 }

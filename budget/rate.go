@@ -1,12 +1,17 @@
 package budget
 
+import (
+	"math"
+	"time"
+)
+
 // A Rate bucket is a GCRA: tat is when it is full again, and τ, the cost of its
 // capacity, is how far tat may lie ahead of now.
 
 // askRate answers when p fits behind before.
 func (b *bucket) askRate(now Instant, before int64, p part) Instant {
 	n := p.n + b.within(p.late, b.horizon(now))
-	due := b.due(now)
+	due := b.due(now) + b.unheard(now)
 	if n > b.capacity { // above the burst: when the bucket is full, into debt
 		if before+due == 0 {
 			return b.tat
@@ -49,4 +54,35 @@ func (b *bucket) rescale(now Instant, old *bucket) {
 		return
 	}
 	b.tat = now + b.cost(old.units(old.tat-now))
+}
+
+// A bucket that somebody else uses too is emptier than its provider's last word. What
+// the words have taken away lately is a rate; unheardFor of it is kept back. It costs
+// nothing in the long run: an offset does not slow a refill.
+const (
+	foreignMemory = 30 * time.Second
+	unheardFor    = 6
+)
+
+// hear counts what a provider's word took away, or gave back.
+func (b *bucket) hear(now Instant, n int64) {
+	b.fade(now)
+	b.foreign += float64(n) / foreignMemory.Seconds()
+}
+
+func (b *bucket) fade(now Instant) {
+	if d := now - b.heard; d > 0 {
+		b.foreign *= math.Exp(-float64(d) / float64(foreignMemory))
+		b.heard = now
+	}
+}
+
+// unheard is what somebody else has probably taken since the last word, at most half
+// of what the bucket holds.
+func (b *bucket) unheard(now Instant) int64 {
+	if b.foreign < 1e-3 {
+		return 0
+	}
+	b.fade(now)
+	return min(int64(max(b.foreign, 0)*unheardFor), b.capacity/2)
 }

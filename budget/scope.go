@@ -11,6 +11,7 @@ type Scope struct {
 	last    Instant
 	blocked Instant // nothing fits before: the provider's word beyond any bucket
 	refused Instant // when the provider last refused
+	told    Instant // when it last said what remains
 	ratio   float64 // adapted share of the rates
 	buckets []*bucket
 	// layout changes with the set of buckets, so that marks do not outlive it.

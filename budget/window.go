@@ -72,7 +72,11 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 	if straddling {
 		ahead += before
 	}
-	if b.fits(b.used+b.due(now)+before, n) && (!straddling || b.fits(ahead+b.dueNext(), n)) {
+	due := b.due(now)
+	if n > b.amount { // what still comes may come first, and nothing may be owed then
+		due = b.late
+	}
+	if b.fits(b.used+due+before, n) && (!straddling || b.fits(ahead+b.dueNext(), n)) {
 		return now
 	}
 	carried := int64(0)

@@ -94,15 +94,19 @@ func (r *rateControl) accepted(d budget.Demand, sign int64) {
 
 // refused takes a refusal for a dimension whose configured rate per second is nominal
 // (zero: not known), and says whether the ratio has changed.
-func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal float64, unexplained bool) bool {
+func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal float64, f budget.Finding) bool {
 	r.mark(now)
 	if r.o.Refusals <= 0 {
 		return false
 	}
 	r.fade(now)
 	r.refusals++
-	if !unexplained && r.refusals < manyRefusals*r.attempts {
-		return r.less(now)
+	many := manyRefusals
+	if f.Told {
+		many = mostRefusals
+	}
+	if !f.Unexplained && r.refusals < many*r.attempts {
+		return f.Window && r.less(now)
 	}
 	keep := r.recent[:0]
 	for _, t := range r.recent {
@@ -111,10 +115,13 @@ func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal 
 		}
 	}
 	r.recent = append(keep, now)
-	if len(r.recent) < r.o.Refusals {
+	if len(r.recent) < r.o.Refusals || r.o.Refusals > 1 && r.refusals < fewRefusals*r.attempts {
 		return false
 	}
 	to, ok := r.cut(now, dim, nominal)
+	if r.grown && r.measured > 0 && r.ratio < 1.3*r.measured {
+		to, ok = r.measured*belowMeasured, true // the limit that was measured before still holds
+	}
 	if !ok {
 		r.recent = r.recent[1:] // wait for a better measurement
 		return false
@@ -135,6 +142,8 @@ func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal 
 // percent. From manyRefusals per attempt on they count as unexplained.
 const (
 	manyRefusals = 0.03
+	mostRefusals = 0.20 // where the upstream tells what remains
+	fewRefusals  = 0.01 // of the attempts: below it, chance alone explains them
 	trimStep     = 0.004
 	trimMost     = 0.25
 	trimHeal     = 0.00003 // per second

@@ -174,7 +174,7 @@ func (p *Pool) Observe(now budget.Instant, l *Lane, since *Call, o budget.Observ
 		l.Unknown = false
 		p.learned(now, l)
 	}
-	if o.Refused && l.rate.refused(now, o.Dimension, l.nominal(o.Dimension), f.Unexplained) {
+	if o.Refused && l.rate.refused(now, o.Dimension, l.nominal(o.Dimension), f) {
 		l.applyRatio(now)
 	}
 }

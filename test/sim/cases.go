@@ -154,7 +154,7 @@ func studies() []study {
 		})
 	}
 	out = append(out, each("calls above the burst", []study{ways()[0], ways()[3]}, func(s *study) {
-		s.load, s.tpm, s.rpm, s.goal.refused, s.goal.used = 1.5, 20_000, 600, 0, 0.95
+		s.load, s.tpm, s.rpm, s.goal = 1.5, 20_000, 600, goal{refused: 0, used: 0.95, mirror: true}
 		s.tune = func(o *simulation.Options) { o.Config.Routes[0].MaxWait = 2 * time.Minute }
 	})...)
 	return out

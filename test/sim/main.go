@@ -23,6 +23,7 @@ func main() {
 	only := flag.String("only", "", "run only the studies whose group or name contains this")
 	preset := flag.String("preset", "", "adaptive preset: balanced or conservative; empty: both columns")
 	from := flag.String("trace", "simulation/testdata/azure-llm-2023-conv.csv.gz", "the recording, gzipped CSV or JSONL")
+	timeline := flag.Bool("timeline", false, "print each study's first run minute by minute")
 	flag.Parse()
 	rec, err := load(*from)
 	if err != nil {
@@ -30,7 +31,7 @@ func main() {
 		os.Exit(1)
 	}
 	_ = preset
-	s := &suite{rec: rec, seeds: *seeds}
+	s := &suite{rec: rec, seeds: *seeds, timeline: *timeline}
 	for _, st := range studies() {
 		if strings.Contains(st.group+" "+st.name, *only) {
 			s.add(st)
@@ -56,6 +57,8 @@ type suite struct {
 	rec   *trace.Trace
 	seeds int
 	rows  []*row
+
+	timeline bool
 }
 
 type row struct {
@@ -97,6 +100,9 @@ func (s *suite) run() {
 			fmt.Printf("\n### %s\n", group)
 		}
 		r.print()
+		if s.timeline {
+			r.minutes()
+		}
 	}
 	wg.Wait()
 }

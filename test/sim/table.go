@@ -52,3 +52,11 @@ func mean(v []float64) float64 {
 	}
 	return s / float64(len(v))
 }
+
+// minutes prints the first run's timeline.
+func (r *row) minutes() {
+	for _, p := range r.results[0].Timeline {
+		fmt.Printf("    %6s arrived %4d served %4d refused %4d 429 %3d tokens %7d queued %v ratio %.3f\n",
+			p.At, p.Arrived, p.Served, p.Refused, p.Upstream429, p.Tokens, p.Queued, p.Ratio)
+	}
+}
