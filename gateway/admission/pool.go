@@ -157,8 +157,8 @@ func (p *Pool) Settle(now budget.Instant, c *Call, actual budget.Demand, o budge
 	if o != budget.Used {
 		actual = budget.Demand{}
 	}
-	l.rate.accepted(c.grant.Demand, -1)
-	l.rate.accepted(actual, 1)
+	l.rate.flow.add(c.grant.Demand, -1)
+	l.rate.flow.add(actual, 1)
 	c.discharge(l.share(&actual))
 	return c.hold.Settle(now, actual, o)
 }

@@ -152,9 +152,8 @@ func (p *Pool) granted(now budget.Instant, c *Call) {
 		}
 	}
 	c.attempts++
-	l.rate.accepted(c.grant.Demand, 1)
-	l.rate.fade(now)
-	l.rate.attempts++
+	l.rate.flow.add(c.grant.Demand, 1)
+	l.rate.attempt(now)
 	if l.ramp.granted(now) {
 		l.applyRatio(now)
 	}
