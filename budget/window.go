@@ -31,7 +31,7 @@ func (b *bucket) due(now Instant) int64 { return b.within(b.late, b.horizon(now)
 
 func (b *bucket) horizon(now Instant) Instant {
 	if b.limit.Kind == FixedWindow {
-		return b.start + Instant(b.limit.Window) - now + 3*Instant(b.limit.Straddle)
+		return b.start + Instant(b.limit.Window) - now + 5*Instant(b.limit.Straddle)/2
 	}
 	if b.limit.Kind == Rate {
 		return b.cost(b.capacity)

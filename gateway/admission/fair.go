@@ -2,6 +2,7 @@ package admission
 
 import (
 	"container/heap"
+	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
 )
@@ -15,6 +16,10 @@ type tally struct {
 	weight   float64
 	inFlight int
 	flows    []*flow // its waiting calls, one flow per route
+
+	waiting int64          // their expected tokens
+	since   budget.Instant // when it began to have some; 0: it has none
+	served  drain          // what it was granted lately
 }
 
 // flow is the waiting calls of one client for one route, in order of arrival.
@@ -137,6 +142,23 @@ func (l *lineup) sweep() {
 	}
 	l.sweepAt = max(2*len(l.tallies), idleTallies)
 }
+
+// behind is how long the client's own waiting calls take at the pace at which it has
+// been served, once that pace is known; zero before.
+func (t *tally) behind(now budget.Instant, own int64) float64 {
+	if t.since == 0 || now.Sub(t.since) < paceKnown {
+		return 0
+	}
+	tokens, _ := t.served.rates(now)
+	if tokens <= 0 {
+		return 0
+	}
+	return float64(t.waiting-own) / tokens
+}
+
+// paceKnown is how long a client must have had calls waiting before its pace says
+// something.
+const paceKnown = 5 * time.Second
 
 // charge adds service to a client's account and moves its flows to their places.
 func (t *tally) charge(seconds float64) {

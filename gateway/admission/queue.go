@@ -50,6 +50,7 @@ func (q *queue) put(c *Call) {
 	}
 	c.flow, c.status = f, Waiting
 	c.tokens = expected(c)
+	t.waiting += c.tokens
 	l.append(c)
 	q.n++
 	l.count(c, 1)
@@ -58,6 +59,7 @@ func (q *queue) put(c *Call) {
 func (q *queue) remove(c *Call) {
 	l, f := q.line(c), c.flow
 	f.unlink(c)
+	f.tally.waiting -= c.tokens
 	if f.head == nil {
 		l.drop(f)
 	} else {
@@ -105,6 +107,9 @@ func (l *lineup) drop(f *flow) {
 			t.flows = t.flows[:last]
 			break
 		}
+	}
+	if len(t.flows) == 0 {
+		t.since = 0
 	}
 	if len(f.group.flows) > 0 {
 		return

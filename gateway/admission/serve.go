@@ -105,7 +105,7 @@ func (p *Pool) take(now budget.Instant, c *Call, s *survey) bool {
 		Target: s.target, Lane: s.lane, Demand: s.demand,
 		Waited: !c.fresh, Rotated: s.rotated, Moved: s.moved,
 	}
-	p.charge(c, s)
+	p.charge(now, c, s)
 	if a.State == budget.Pending {
 		c.status = Asking
 		return true
@@ -115,7 +115,7 @@ func (p *Pool) take(now budget.Instant, c *Call, s *survey) bool {
 }
 
 // charge takes the call out of the queue and puts its service on its client's account.
-func (p *Pool) charge(c *Call, s *survey) {
+func (p *Pool) charge(now budget.Instant, c *Call, s *survey) {
 	l := p.queue.line(c)
 	t := c.flow.tally
 	l.virtual = max(l.virtual, t.virtual)
@@ -123,6 +123,7 @@ func (p *Pool) charge(c *Call, s *survey) {
 	c.tally, c.charged = t, s.lane.share(&s.demand)
 	t.inFlight++
 	t.charge(c.charged)
+	t.served.add(now, c.tokens)
 }
 
 // discharge corrects the account by what the call really took.

@@ -47,6 +47,9 @@ func (p *Pool) meetFresh(now budget.Instant) {
 			continue
 		}
 		c.fresh = false
+		if t := c.flow.tally; t.since == 0 {
+			t.since = now
+		}
 		switch s := p.look(now, c, false); {
 		case c.Exact && s.hopeless():
 			p.refuse(now, c, s.reason())
@@ -108,7 +111,10 @@ func (p *Pool) wait(now budget.Instant, class shedding.Class, c *Call) time.Dura
 	if capCalls > 0 {
 		seconds = max(seconds, float64(p.queue.calls(class)-1)/max(calls, capCalls))
 	}
-	return time.Duration(seconds * float64(time.Second))
+	if c.flow != nil {
+		seconds = max(seconds, c.flow.tally.behind(now, c.tokens))
+	}
+	return time.Duration(min(seconds, 1e6) * float64(time.Second))
 }
 
 // capacity is what the pool's lanes let through together, of tokens and calls per

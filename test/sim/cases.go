@@ -153,8 +153,13 @@ func studies() []study {
 			tune: func(o *simulation.Options) { o.Config.Routes[0].MaxWait = 5 * time.Minute },
 		})
 	}
-	out = append(out, each("calls above the burst", []study{ways()[0], ways()[3]}, func(s *study) {
+	minutes := 0
+	out = append(out, each("calls above the burst", []study{ways()[0], ways()[0], ways()[3]}, func(s *study) {
 		s.load, s.tpm, s.rpm, s.goal = 1.5, 20_000, 600, goal{refused: 0, used: 0.95, mirror: true}
+		if minutes == 0 {
+			s.name, s.upstream.Burst = "calls above our burst, a minute's upstream", time.Minute
+		}
+		minutes++
 		s.tune = func(o *simulation.Options) { o.Config.Routes[0].MaxWait = 2 * time.Minute }
 	})...)
 	return out
