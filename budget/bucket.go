@@ -154,6 +154,9 @@ func mod(t, w Instant) Instant { return (t%w + w) % w }
 func (b *bucket) level(now Instant) int64 {
 	switch b.limit.Kind {
 	case Rate:
+		if b.tat <= now && b.late <= 0 {
+			return b.capacity
+		}
 		left := now + b.cost(b.capacity) - max(b.tat, now) - b.cost(b.due(now))
 		if left < 0 {
 			return -b.units(-left)

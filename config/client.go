@@ -28,6 +28,9 @@ type ClientKey struct {
 	// Priority is the class of its calls and the highest it may ask for: critical,
 	// high, normal or low. Default normal.
 	Priority string `yaml:"priority"`
+	// Weight is its share of its class's upstream room against other keys' while there
+	// is not enough for all. Default 1.
+	Weight int64 `yaml:"weight,count"`
 	// Models are the route names it may use; * stands for any text. Default ["*"].
 	Models []string `yaml:"models"`
 	// Limits are the key's own; shares of the owner's are resolved. Default none.

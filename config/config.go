@@ -25,6 +25,9 @@ type Config struct {
 	Adaptive   Adaptive    `yaml:"adaptive"`
 	Store      Store       `yaml:"store"`
 	Budgets    Budgets     `yaml:"budgets"`
+	// Shadow decides, counts and logs everything, and enforces nothing: no limit and no
+	// shedding keeps a call from being sent at once. Default false.
+	Shadow bool `yaml:"shadow"`
 
 	warnings Problems
 	files    []string
@@ -87,6 +90,15 @@ type Server struct {
 	// MaxInFlight bounds the calls inside the gateway, waiting ones included.
 	// Default 4096. Zero: no bound.
 	MaxInFlight int `yaml:"max_in_flight"`
+	// MaxBodyMemory bounds the bytes of all request bodies in memory together. Default
+	// 1 GiB. Zero: no bound.
+	MaxBodyMemory int64 `yaml:"max_body_memory,size"`
+	// HeapLimit is the share of the process's memory limit (GOMEMLIMIT, or the
+	// container's) from which new calls are refused, 0 to 1. Default 0.85. Zero: never.
+	HeapLimit float64 `yaml:"heap_limit,ratio"`
+	// Trails is how many finished requests keep the trail of their decisions for
+	// explain. Default 1000. Zero: none.
+	Trails int `yaml:"trails"`
 	// DrainTimeout is how long open calls may take to end after SIGTERM. Default
 	// 30 s. Zero: they are cut at once.
 	DrainTimeout time.Duration `yaml:"drain_timeout"`
@@ -145,7 +157,7 @@ type Thresholds struct {
 // Adaptive is how the effective rate of an upstream limit follows refusals that
 // the arithmetic does not explain. The preset fills every number not given.
 type Adaptive struct {
-	// Preset is conservative, balanced or aggressive. Default balanced.
+	// Preset is conservative, balanced, aggressive or off. Default balanced.
 	Preset string `yaml:"preset"`
 	// Trigger is the number of unexplained 429s within Within that cause a cut.
 	Trigger int `yaml:"trigger"`
@@ -175,6 +187,9 @@ type Store struct {
 type Budgets struct {
 	// Driver is memory. Default memory.
 	Driver string `yaml:"driver"`
+	// Levels is a file that keeps the levels over a restart: it is written on stop and
+	// every second. Default empty: a restart begins with full buckets.
+	Levels string `yaml:"levels"`
 	// URL is the address of a networked driver; empty for memory.
 	URL Secret `yaml:"url"`
 }

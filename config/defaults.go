@@ -35,12 +35,18 @@ func (c *Config) setDefaults() {
 	c.Adaptive = Adaptive{Preset: "balanced"}
 	c.Store = Store{Driver: "sqlite", DSN: "./sluice.db"}
 	c.Budgets = Budgets{Driver: "memory"}
+	c.Server.HeapLimit = 0.85
+	c.Server.MaxBodyMemory = 1 << 30
+	c.Server.Trails = 1000
 }
 
 func (p *Provider) setDefaults() {
 	p.Dialect = "openai"
 	p.Straddle = 500 * time.Millisecond
 	p.Slice = time.Second
+	p.Ramp = Ramp{Idle: time.Minute, Double: 10 * time.Second}
+	p.Retries = Retries{Ratio: 0.2, Floor: 10}
+	p.Breaker = Breaker{Failures: 5, Ratio: 0.5, Window: 30 * time.Second, OpenFor: 5 * time.Second}
 	p.Timeouts = Timeouts{Connect: 5 * time.Second, FirstByte: time.Minute, Idle: 30 * time.Second, Total: 10 * time.Minute}
 	p.Simulated = Simulated{
 		Algorithm: "bucket", Charging: "reserve_max",
@@ -55,6 +61,7 @@ func (l *AccountLimits) setDefaults() {
 }
 
 func (r *Route) setDefaults() {
+	r.Strategy = "ordered"
 	r.FallbackOn = triggers()
 	r.MaxWait = 20 * time.Second
 	r.MaxAttempts = 6
@@ -62,6 +69,7 @@ func (r *Route) setDefaults() {
 }
 
 func (k *ClientKey) setDefaults() {
+	k.Weight = 1
 	k.Priority = "normal"
 	k.Models = []string{"*"}
 }

@@ -40,7 +40,7 @@ func Demo(env func(string) (string, bool), clientKey string) *Config {
 	sim := func(models ...string) []Target {
 		var out []Target
 		for _, m := range models {
-			out = append(out, Target{"simulated", m})
+			out = append(out, Target{Provider: "simulated", Model: m, Weight: 1})
 		}
 		return out
 	}
@@ -104,10 +104,10 @@ func (c *Config) addReal(env func(string) (string, bool)) {
 		p.Accounts = []Account{{Name: "default", Keys: []UpstreamKey{{Value: Secret(key)}}}}
 		c.Providers = append(c.Providers, p)
 		for _, m := range r.models {
-			c.routeReal(m, Target{r.name, m})
+			c.routeReal(m, Target{Provider: r.name, Model: m, Weight: 1})
 		}
 		if r.name == "dashscope" {
-			c.Route("qwen3-max").Targets = []Target{{r.name, "qwen3-max"}, {r.name, "qwen-plus"}, {r.name, "qwen-turbo"}}
+			c.Route("qwen3-max").Targets = []Target{{Provider: r.name, Model: "qwen3-max", Weight: 1}, {Provider: r.name, Model: "qwen-plus", Weight: 1}, {Provider: r.name, Model: "qwen-turbo", Weight: 1}}
 		}
 	}
 }

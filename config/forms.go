@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,8 +19,30 @@ func (k *UpstreamKey) decode(d *decoder, path string, n *node) {
 	d.structure(path, n, reflect.ValueOf((*plain)(k)).Elem())
 }
 
-// decode reads a target: provider/model.
+// decode reads a target: provider/model, or a mapping with target, weight and paused.
 func (t *Target) decode(d *decoder, path string, n *node) {
+	t.Weight = 1
+	if n.kind != mapNode {
+		t.name(d, path, n)
+		return
+	}
+	for _, f := range n.fields {
+		sub := join(path, f.name)
+		d.marks[sub] = f.at
+		switch f.name {
+		case "target":
+			t.name(d, sub, f.value)
+		case "weight":
+			d.scalar(sub, f.value, func(s string) (err error) { t.Weight, err = parseCount(s); return err })
+		case "paused":
+			d.scalar(sub, f.value, func(s string) (err error) { t.Paused, err = strconv.ParseBool(s); return err })
+		default:
+			d.problem(path, f.at, "there is no %s here; %s", quote(f.name), suggest(f.name, []string{"target", "weight", "paused"}))
+		}
+	}
+}
+
+func (t *Target) name(d *decoder, path string, n *node) {
 	d.scalar(path, n, func(s string) error {
 		provider, model, ok := strings.Cut(s, "/")
 		if !ok || provider == "" || model == "" || strings.ContainsFunc(s, notInName) {

@@ -31,11 +31,50 @@ type Provider struct {
 	// was counted here; a call that close to a boundary counts in both windows.
 	// Default 500 ms. Zero: boundaries are exact. Continuous windows ignore it.
 	Straddle time.Duration `yaml:"straddle"`
+	// Ramp is a slow start for providers that refuse traffic which grows too quickly.
+	Ramp Ramp `yaml:"ramp"`
+	// Retries bounds the attempts that follow a failed one, over everybody's calls.
+	Retries Retries `yaml:"retries"`
+	// Breaker keeps calls off a model at an account that fails.
+	Breaker Breaker `yaml:"breaker"`
 	// TimeZone is where the provider's day begins, for rpd, tpd and usd_per_day.
 	// Default nil: the preset's, else the configuration's time_zone.
 	TimeZone *time.Location `yaml:"time_zone"`
 	// Simulated is how a provider with dialect simulated behaves.
 	Simulated Simulated `yaml:"simulated"`
+}
+
+// Ramp is a slow start. Without Start it acts only after a refusal for growth.
+type Ramp struct {
+	// Start is the share of the limits that is used after idleness, 0 to 1. Default and
+	// zero: no slow start there.
+	Start float64 `yaml:"start,ratio"`
+	// Idle is how long an account must have been idle. Default 60 s.
+	Idle time.Duration `yaml:"idle"`
+	// Double is the time in which the share doubles while it is used. Default 10 s.
+	Double time.Duration `yaml:"double"`
+}
+
+// Retries is a budget of attempts beyond each call's first.
+type Retries struct {
+	// Ratio is how many each call earns. Default 0.2.
+	Ratio float64 `yaml:"ratio,ratio"`
+	// Floor is how many ten seconds may have whatever the calls. Default 10.
+	Floor int `yaml:"floor"`
+}
+
+// Breaker opens on failures of the upstream itself, never on rate limits.
+type Breaker struct {
+	// Failures within Window open it, at least. Default 5.
+	Failures int `yaml:"failures"`
+	// Ratio is the share of failures among Window's calls that opens it, at least.
+	// Default 0.5.
+	Ratio float64 `yaml:"ratio,ratio"`
+	// Window is the time that calls are counted over. Default 30 s.
+	Window time.Duration `yaml:"window"`
+	// OpenFor is how long it stays open before one call probes; each failed probe
+	// doubles it, up to a minute. Default 5 s.
+	OpenFor time.Duration `yaml:"open_for"`
 }
 
 // Account finds an account by name, nil if there is none.
@@ -126,6 +165,12 @@ type Route struct {
 	Name string `yaml:"-"`
 	// Targets are tried in this order. At least one.
 	Targets []Target `yaml:"targets"`
+	// Strategy is how a call chooses among them: ordered, weighted, least_busy or
+	// lowest_latency. Default ordered: the first that has room.
+	Strategy string `yaml:"strategy"`
+	// Sticky keeps the calls of one conversation on the same account while it has room,
+	// where prompt caching pays. Default false.
+	Sticky bool `yaml:"sticky"`
 	// FallbackOn are the failures after which the next target is tried: rate_limit,
 	// overloaded, timeout, server_error, connection, context_length. Default all;
 	// an empty list: none.
@@ -135,6 +180,10 @@ type Route struct {
 	// MaxWait is how long a call may queue for upstream room. Default 20 s. Zero:
 	// not at all.
 	MaxWait time.Duration `yaml:"max_wait"`
+	// WaitComments is how often a stream that waits for room gets an SSE comment. The
+	// first one commits the answer to status 200, so failures afterwards are error
+	// events. Default zero: never.
+	WaitComments time.Duration `yaml:"wait_comments"`
 	// WaitBeforeFallback is how long a call waits for the first target before it
 	// takes the next. Default zero: not at all.
 	WaitBeforeFallback time.Duration `yaml:"wait_before_fallback"`
@@ -150,6 +199,11 @@ type Route struct {
 type Target struct {
 	Provider string
 	Model    string
+	// Weight is its share under the strategies weighted and least_busy. Default 1; zero
+	// is refused: pause it instead.
+	Weight int64
+	// Paused takes it out without forgetting it. Default false.
+	Paused bool
 }
 
 // String is the target as the file writes it.

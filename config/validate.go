@@ -107,6 +107,15 @@ func (v *validator) server() {
 	if s.MaxBody < 1<<10 || s.MaxBody > 1<<30 {
 		v.problem("server.max_body", "must be between 1KiB and 1GiB")
 	}
+	if s.MaxBodyMemory != 0 && s.MaxBodyMemory < s.MaxBody {
+		v.problem("server.max_body_memory", "must not be below max_body")
+	}
+	if s.HeapLimit < 0 || s.HeapLimit > 1 {
+		v.problem("server.heap_limit", "must be between 0 and 1")
+	}
+	if s.Trails > 1_000_000 {
+		v.problem("server.trails", "must be at most 1000000")
+	}
 	if s.DrainTimeout > time.Hour {
 		v.problem("server.drain_timeout", "must be at most 1h")
 	}
@@ -188,7 +197,7 @@ func (v *validator) shedding() {
 
 func (v *validator) adaptive() {
 	a := &v.c.Adaptive
-	v.word("adaptive.preset", a.Preset, "conservative", "balanced", "aggressive")
+	v.word("adaptive.preset", a.Preset, "conservative", "balanced", "aggressive", "off")
 	for _, r := range []struct {
 		name  string
 		value float64
@@ -202,9 +211,6 @@ func (v *validator) adaptive() {
 	v.positive("adaptive.step_every", a.StepEvery, day)
 	if a.Trigger > 1000 {
 		v.problem("adaptive.trigger", "must be at most 1000")
-	}
-	if v.given("adaptive") {
-		v.warn("adaptive", "is checked and does not act in this version")
 	}
 }
 

@@ -27,11 +27,14 @@ func (v *validator) route(path string, r *Route) {
 	}
 	for i, t := range r.Targets {
 		at := fmt.Sprintf("%s.targets[%d]", path, i)
-		if t == (Target{}) {
+		if t.Provider == "" {
 			continue // reported by the decoder
 		}
 		v.target(at, t)
-		if slices.Contains(r.Targets[:i], t) {
+		if t.Weight < 1 || t.Weight > 1_000_000 {
+			v.problem(at+".weight", "must be between 1 and 1000000; to take a target out, write paused: true")
+		}
+		if slices.ContainsFunc(r.Targets[:i], func(o Target) bool { return o.String() == t.String() }) {
 			v.problem(at, "%s is on this list already", quote(t.String()))
 		}
 	}
@@ -40,6 +43,13 @@ func (v *validator) route(path string, r *Route) {
 		if v.word(at, f, triggers()...) && slices.Contains(r.FallbackOn[:i], f) {
 			v.problem(at, "%s is on this list already", quote(f))
 		}
+	}
+	if len(r.Targets) > 0 && !slices.ContainsFunc(r.Targets, func(t Target) bool { return !t.Paused }) {
+		v.problem(path+".targets", "all of them are paused")
+	}
+	v.word(path+".strategy", r.Strategy, "ordered", "weighted", "least_busy", "lowest_latency")
+	if r.WaitComments != 0 && (r.WaitComments < 5*time.Second || r.WaitComments > time.Hour) {
+		v.problem(path+".wait_comments", "must be between 5s and 1h: some SDKs give up after many comments")
 	}
 	v.limits(path+".limits", &r.Limits, false)
 	v.noShares(path+".limits", &r.Limits)

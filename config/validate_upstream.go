@@ -41,6 +41,25 @@ func (v *validator) provider(path string, p *Provider) {
 	if v.given(path + ".window") {
 		v.word(path+".window", p.Window, "continuous", "fixed", "sliding", "slices")
 	}
+	if r := &p.Ramp; r.Start < 0 || r.Start > 1 {
+		v.problem(path+".ramp.start", "must be between 0 and 1")
+	}
+	v.positive(path+".ramp.idle", p.Ramp.Idle, day)
+	v.positive(path+".ramp.double", p.Ramp.Double, time.Hour)
+	if p.Retries.Ratio < 0 || p.Retries.Ratio > 10 {
+		v.problem(path+".retries.ratio", "must be between 0 and 10")
+	}
+	if p.Retries.Floor > 1_000_000 {
+		v.problem(path+".retries.floor", "must be at most 1000000")
+	}
+	if b := &p.Breaker; b.Failures < 1 || b.Failures > 1_000_000 {
+		v.problem(path+".breaker.failures", "must be between 1 and 1000000")
+	}
+	if p.Breaker.Ratio <= 0 || p.Breaker.Ratio > 1 {
+		v.problem(path+".breaker.ratio", "must be above 0 and at most 1")
+	}
+	v.positive(path+".breaker.window", p.Breaker.Window, time.Hour)
+	v.positive(path+".breaker.open_for", p.Breaker.OpenFor, time.Minute)
 	if p.Slice < 100*time.Millisecond || p.Slice > 30*time.Second {
 		v.problem(path+".slice", "must be between 100ms and 30s")
 	}
@@ -210,17 +229,12 @@ func (v *validator) limits(path string, l *Limits, upstream bool) {
 		v.problem(path+".burst", "there is no rate here that could burst")
 	case b.Borrow && upstream:
 		v.problem(path+".burst", "an upstream does not lend its next window")
-	case b.Borrow:
-		v.warn(path+".burst", "borrow is a whole window in this version: nothing is lent yet")
 	}
 	if l.Margin < 0 || l.Margin > 0.5 {
 		v.problem(path+".margin", "must be between 0 and 0.5")
 	}
 	if l.Jitter > 10*time.Second {
 		v.problem(path+".jitter", "must be at most 10s")
-	}
-	if v.given(path + ".jitter") {
-		v.warn(path+".jitter", "is checked and does not act in this version")
 	}
 }
 

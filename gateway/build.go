@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
 	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/shedding"
@@ -22,6 +23,7 @@ func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error
 	n := &generation{
 		cfg: cfg, routes: map[string]*route{}, upstreams: map[string]*upstream{},
 		lanes: map[string]*admission.Lane{}, accounts: map[string]*admission.Account{},
+		healths: map[string]*admission.Health{}, retries: map[string]*fallback.RetryBudget{},
 		scopes: map[string]*budget.Scope{}, writeTimeout: cfg.Server.WriteTimeout,
 		made: g.clock.start.Unix(),
 	}
@@ -111,21 +113,21 @@ func (b *builder) account(p *config.Provider, a *config.Account, u *upstream) {
 }
 
 func (b *builder) route(c *config.Route) error {
-	r := &route{name: c.Name, maxWait: c.MaxWait, timeout: c.Timeout}
-	r.admission = &admission.Route{
-		Owner: r, Name: c.Name, WaitBeforeFallback: c.WaitBeforeFallback,
-		SkipFull: slices.Contains(c.FallbackOn, "rate_limit"),
-	}
+	r := &route{name: c.Name, maxWait: c.MaxWait, timeout: c.Timeout, comments: c.WaitComments}
+	r.admission = &admission.Route{Owner: r, Name: c.Name}
 	for _, t := range c.Targets {
 		u := b.new.upstreams[t.Provider]
 		r.targets = append(r.targets, target{name: t.String(), model: t.Model, upstream: u})
 		at := admission.Target{Provider: t.Provider, Model: t.Model}
 		p := b.new.cfg.Provider(t.Provider)
 		for i := range p.Accounts {
-			at.Lanes = append(at.Lanes, b.lane(p, &p.Accounts[i], t.Model, u))
+			l := b.lane(p, &p.Accounts[i], t.Model, u)
+			at.Lanes = append(at.Lanes, l)
+			at.Health = append(at.Health, b.health(u, l, t.Model))
 		}
 		r.admission.Targets = append(r.admission.Targets, at)
 	}
+	plan.Route(r.admission, c)
 	if len(c.Limits.Entries) > 0 {
 		r.scope = b.scope(budget.ScopeRoute, c.Name, plan.Door(&c.Limits, b.new.cfg.TimeZone))
 	}
@@ -133,6 +135,40 @@ func (b *builder) route(c *config.Route) error {
 	r.policy = policy
 	b.new.routes[c.Name] = r
 	return err
+}
+
+// health finds or makes what watches a model at a lane. A budget of retries belongs to
+// one provider within one account's pool, whose lock guards it.
+func (b *builder) health(u *upstream, l *admission.Lane, model string) *admission.Health {
+	id := l.ID + " " + model
+	if h := b.new.healths[id]; h != nil {
+		return h
+	}
+	account := u.name + "/" + l.Account.Name
+	if b.new.retries[account] == nil {
+		b.new.retries[account] = u.counts.Retries()
+		if old := b.old.retries[account]; old != nil && b.sameRetries(u) {
+			b.new.retries[account] = old
+		}
+	}
+	h := u.counts.Health(b.new.retries[account])
+	if old := b.old.healths[id]; old != nil && b.sameHealth(u) {
+		h = old
+	}
+	b.new.healths[id] = h
+	return h
+}
+
+// sameHealth says that nothing of a provider's breakers and retries was changed.
+func (b *builder) sameHealth(u *upstream) bool {
+	old, now := b.old.cfg.Provider(u.name), b.new.cfg.Provider(u.name)
+	return old != nil && old.Breaker == now.Breaker && old.Retries == now.Retries
+}
+
+// sameRetries says that a provider's budget of retries is configured as before.
+func (b *builder) sameRetries(u *upstream) bool {
+	old, now := b.old.cfg.Provider(u.name), b.new.cfg.Provider(u.name)
+	return old != nil && old.Retries == now.Retries
 }
 
 // lane finds or makes the lane of an account and a model: the first limit entry that
@@ -239,7 +275,7 @@ func (b *builder) clients() error {
 		if err != nil {
 			return err
 		}
-		cl := &client{key: &keys[i], class: class}
+		cl := &client{key: &keys[i], class: class, weight: float64(max(c.Weight, 1))}
 		if len(c.Limits.Entries) > 0 {
 			cl.scopes = append(cl.scopes, b.scope(budget.ScopeClientKey, c.Name, plan.Door(&c.Limits, cfg.TimeZone)))
 		}

@@ -141,7 +141,7 @@ func (x *exchange) refused(r admission.Refusal, c *chain) *apiError {
 			return c.exhausted()
 		}
 		return x.noRoom(r.At, r.Dimension)
-	case admission.NoKeys, admission.Exhausted:
+	case admission.NoKeys, admission.Exhausted, admission.NoRetries:
 		if len(c.failures) > 0 {
 			return c.exhausted()
 		}

@@ -82,6 +82,23 @@ func (t *ticket) settle(actual budget.Demand, o budget.Outcome, r admission.Repo
 	return ok
 }
 
+// force sends the call whatever the pool thinks of it; false: no key is usable.
+func (t *ticket) force() bool {
+	d := t.lock()
+	defer d.mu.Unlock()
+	now := d.clock.now()
+	ok := d.pool.Force(now, &t.Call)
+	d.step(now)
+	return ok
+}
+
+// explain tells how the call's candidates look to it now.
+func (t *ticket) explain() admission.Outlook {
+	d := t.lock()
+	defer d.mu.Unlock()
+	return d.pool.Explain(d.clock.now(), &t.Call)
+}
+
 // forecast answers when any candidate could take the call.
 func (t *ticket) forecast() (budget.Instant, budget.Dimension) {
 	d := t.lock()

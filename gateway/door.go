@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/budget/tokens"
+	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/gateway/request"
 	"github.com/sluice-gateway/sluice/providers"
 )
@@ -43,6 +44,9 @@ func (x *exchange) decode() *apiError {
 	if x.r.ContentLength > limit {
 		return errBodyTooLarge(limit)
 	}
+	if err := x.holdBody(); err != nil {
+		return err
+	}
 	body, err := readBody(x.r.Body, x.r.ContentLength, limit)
 	if err != nil {
 		var tooLarge *http.MaxBytesError
@@ -61,6 +65,23 @@ func (x *exchange) decode() *apiError {
 		return invalidRequest(http.StatusBadRequest, bad.Code, bad.Param, bad.Message)
 	}
 	return invalidRequest(http.StatusBadRequest, "invalid_json", "", "The request body is not valid JSON.")
+}
+
+// unknownBody is what a body of unknown length is taken for.
+const unknownBody = 1 << 20
+
+// holdBody takes room for the body in memory, until the request has ended.
+func (x *exchange) holdBody() *apiError {
+	n := x.r.ContentLength
+	if n < 0 {
+		n = unknownBody
+	}
+	if !x.g.guard.Hold(n) {
+		x.record.ShedReason = string(protection.BodyBytes)
+		return errProtected(protection.BodyBytes)
+	}
+	x.bodyHeld = n
+	return nil
 }
 
 // readBody reads at most limit bytes; a declared length saves growing.

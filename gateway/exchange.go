@@ -40,6 +40,8 @@ type exchange struct {
 	sent    bool         // an attempt reached an upstream
 
 	wroteHeader  bool
+	bodyHeld     int64          // of the guard's room for bodies
+	streamOpen   bool           // comments have begun the stream
 	queued       budget.Instant // when it last joined the queue
 	attemptStart budget.Instant
 	waited       time.Duration // for upstream attempts that failed
@@ -107,6 +109,8 @@ func (x *exchange) settleAll() {
 	if x.ticket != nil {
 		x.ticket.leave()
 	}
+	x.g.guard.Release(x.bodyHeld)
+	x.bodyHeld = 0
 	now := x.g.clock.now()
 	x.address.Settle(now, budget.Demand{budget.Requests: 1}, budget.Used)
 	if !x.sent {
@@ -123,6 +127,11 @@ func (x *exchange) fail(e *apiError) {
 		x.record.Error = e.cause.Error()
 	}
 	x.record.Status = e.status
+	if x.streamOpen {
+		x.deadline()
+		_, _ = x.w.Write(e.frame()) // a client that has gone is found by its context
+		return
+	}
 	if x.wroteHeader {
 		return
 	}
@@ -208,19 +217,29 @@ func (x *exchange) enter() *apiError {
 	if a.State == budget.Granted {
 		return nil
 	}
-	return x.refusedAtDoor(now, a)
+	refusal := x.refusedAtDoor(now, a)
+	if x.rt.cfg.Shadow {
+		x.record.Shadow = append(x.record.Shadow, "limited by "+refusal.limitedBy)
+		x.record.LimitedBy = ""
+		return nil
+	}
+	return refusal
 }
 
 // admit brings the call to its pool and follows it until it is answered.
 func (x *exchange) admit(ctx context.Context) *apiError {
 	t := x.ticket
 	t.Route, t.Class = x.route.admission, x.class
+	t.Client, t.Weight = x.client.key.ID, x.client.weight
+	if x.route.admission.Sticky {
+		t.Affinity = affinity(x.client.key.ID, &x.req.Prompt)
+	}
 	t.Deadline = x.start.Add(x.maxWait())
 	x.queued = x.g.clock.now()
 	x.route.dispatcher.arrive(t)
 	chain := x.newChain()
 	for {
-		e, err := t.wait(ctx)
+		e, err := x.await(ctx)
 		if err != nil {
 			return x.gone(ctx)
 		}
@@ -232,6 +251,9 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 			return x.refused(e.Refusal, chain)
 		case admission.EffectGrant:
 			x.granted(e.Grant)
+			if pause(ctx, e.Grant.Delay) != nil {
+				return x.gone(ctx)
+			}
 			failure := x.attempt(ctx, e.Grant)
 			if failure == nil {
 				return nil
@@ -254,18 +276,6 @@ func (x *exchange) granted(g admission.Grant) {
 	if g.Moved {
 		x.record.Decide("no_room", x.route.targets[0].name, x.route.targets[g.Target].name)
 	}
-}
-
-// maxWait is how long this call may queue: the route's word, or the client's if it
-// is shorter.
-func (x *exchange) maxWait() time.Duration {
-	wait := x.route.maxWait
-	if s := x.r.Header.Get("X-Max-Wait"); s != "" {
-		if d, err := time.ParseDuration(s); err == nil && d >= 0 {
-			wait = min(wait, d)
-		}
-	}
-	return wait
 }
 
 // gone answers for a request whose context has ended: the client left, or the time

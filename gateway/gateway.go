@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	mrand "math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/providers"
 	"github.com/sluice-gateway/sluice/telemetry"
 )
@@ -58,9 +60,11 @@ type Gateway struct {
 
 	embeddings func(body []byte, want string) ([]byte, error)
 
+	guard  *protection.Guard
+	trails trails
+
 	current  atomic.Pointer[generation]
 	applying sync.Mutex
-	inFlight atomic.Int64
 	draining atomic.Bool
 	buffers  sync.Pool
 }
@@ -80,6 +84,8 @@ func New(o Options) (*Gateway, error) {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	g.prober = newProber(g, o.Probe, o.ProbeEvery)
+	g.guard = protection.New(protection.Options{})
+	g.sink = telemetry.Multi{g.sink, &g.trails}
 	return g, g.Apply(o.Config)
 }
 
@@ -105,11 +111,38 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 		n.update = nil
 	}, n.place)
 	g.current.Store(n)
+	g.trails.resize(cfg.Server.Trails)
+	g.guard.Configure(protection.Options{
+		MaxInFlight: int64(cfg.Server.MaxInFlight), MaxBodyBytes: cfg.Server.MaxBodyMemory, HeapShare: cfg.Server.HeapLimit,
+	})
 	return nil
 }
 
-// Run does the background work (probing keys) until the context ends.
-func (g *Gateway) Run(ctx context.Context) { g.prober.run(ctx) }
+// Run does the background work (probing keys, watching the process) until the context
+// ends.
+func (g *Gateway) Run(ctx context.Context) {
+	go g.watchProcess(ctx)
+	g.prober.run(ctx)
+}
+
+// sampleEvery is the pause between looks at the process's own use.
+const sampleEvery = 250 * time.Millisecond
+
+func (g *Gateway) watchProcess(ctx context.Context) {
+	tick := time.NewTicker(sampleEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			g.guard.Refresh()
+		}
+	}
+}
+
+// Protection is what the self-protection sees now.
+func (g *Gateway) Protection() protection.State { return g.guard.State() }
 
 // Drain makes readiness fail, so that balancers send new calls elsewhere.
 func (g *Gateway) Drain() { g.draining.Store(true) }
@@ -118,7 +151,7 @@ func (g *Gateway) Drain() { g.draining.Store(true) }
 func (g *Gateway) Abort() { g.end() }
 
 // InFlight is the number of calls inside the gateway now, waiting ones included.
-func (g *Gateway) InFlight() int64 { return g.inFlight.Load() }
+func (g *Gateway) InFlight() int64 { return g.guard.InFlight() }
 
 // Handler is the API.
 func (g *Gateway) Handler() http.Handler {
@@ -135,24 +168,42 @@ func (g *Gateway) Handler() http.Handler {
 	return g.bounded(r)
 }
 
-// bounded refuses calls above server.max_in_flight before anything of them is read.
-// Health always answers.
+// bounded refuses calls before anything of them is read while the process is short of
+// something. Health always answers.
 func (g *Gateway) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A connection keeps the deadline of its last answer; this one has its own.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // where it is supported
-		n := g.inFlight.Add(1)
-		defer g.inFlight.Add(-1)
-		most := g.current.Load().cfg.Server.MaxInFlight
-		if most > 0 && n > int64(most) && r.Method == http.MethodPost {
-			w.Header().Set("X-Request-Id", newRequestID())
-			e := &apiError{status: http.StatusServiceUnavailable, kind: "overloaded", code: "shed", retryAfter: time.Second,
-				message: "The gateway has as many calls in flight as it may. Please try again in 1s."}
-			e.write(w, g.random)
+		if r.Method != http.MethodPost {
+			next.ServeHTTP(w, r)
 			return
 		}
+		ok, why := g.guard.Enter()
+		if !ok {
+			g.turnAway(w, why)
+			return
+		}
+		defer g.guard.Leave()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// turnAway answers for a call that the gateway has no room for itself.
+func (g *Gateway) turnAway(w http.ResponseWriter, why protection.Reason) {
+	w.Header().Set("X-Request-Id", newRequestID())
+	e := errProtected(why)
+	now := g.clock.now()
+	g.sink.Record(&telemetry.Record{
+		ID: w.Header().Get("X-Request-Id"), Start: g.clock.time(now), Outcome: "shed", Status: e.status, ErrorCode: e.code,
+		ShedReason: string(why), Priority: "unknown",
+	})
+	e.write(w, g.random)
+}
+
+// errProtected is the refusal of a gateway that protects itself.
+func errProtected(why protection.Reason) *apiError {
+	return &apiError{status: http.StatusServiceUnavailable, kind: "overloaded", code: "shed", retryAfter: time.Second, outcome: "shed",
+		message: "The gateway itself is at its limit (" + strings.ReplaceAll(string(why), "_", " ") + "). Please try again in 1s."}
 }
 
 func (g *Gateway) ready(w http.ResponseWriter, _ *http.Request) {

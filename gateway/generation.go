@@ -25,6 +25,8 @@ type generation struct {
 	upstreams    map[string]*upstream
 	lanes        map[string]*admission.Lane
 	accounts     map[string]*admission.Account
+	healths      map[string]*admission.Health
+	retries      map[string]*fallback.RetryBudget
 	scopes       map[string]*budget.Scope // door scopes by kind and name
 	dispatchers  []*dispatcher
 	addresses    *addresses // nil: not limited
@@ -37,6 +39,7 @@ type generation struct {
 type client struct {
 	key    *auth.Key
 	class  shedding.Class
+	weight float64
 	scopes []*budget.Scope // key, owner; those without limits are left out
 }
 
@@ -49,6 +52,7 @@ type route struct {
 	dispatcher *dispatcher
 	policy     fallback.Policy
 	maxWait    time.Duration
+	comments   time.Duration // between SSE comments while a stream waits; zero: none
 	timeout    time.Duration
 }
 

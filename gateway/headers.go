@@ -17,6 +17,10 @@ func (x *exchange) begin(g admission.Grant, contentType string) {
 	target := &x.route.targets[g.Target]
 	x.record.Provider, x.record.Account = target.upstream.name, g.Lane.Account.Name
 	x.record.ServedModel = target.model
+	if x.streamOpen {
+		x.streamOpen = false // from now on the stream is the upstream's
+		return
+	}
 	h := x.w.Header()
 	h["Content-Type"] = []string{contentType}
 	h["X-Sluice-Model"] = []string{target.model}

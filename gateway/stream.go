@@ -96,10 +96,14 @@ func (r *relay) event(e providers.Event) error {
 func (r *relay) begin() {
 	x := r.x
 	r.begun = true
+	commented := x.streamOpen
 	x.begin(r.grant, "text/event-stream")
+	x.record.Stream, x.record.Outcome, x.record.Status = true, "ok", http.StatusOK
+	if commented {
+		return
+	}
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.w.Header().Set("X-Accel-Buffering", "no")
-	x.record.Stream, x.record.Outcome, x.record.Status = true, "ok", http.StatusOK
 	x.w.WriteHeader(http.StatusOK)
 }
 

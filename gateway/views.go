@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
 	"github.com/sluice-gateway/sluice/shedding"
 	"github.com/sluice-gateway/sluice/telemetry"
@@ -116,6 +117,60 @@ func (g *Gateway) Keys() []telemetry.KeyUp {
 		}
 	}
 	return out
+}
+
+// Lanes is telemetry.Source's.
+func (g *Gateway) Lanes() []telemetry.Lane {
+	n := g.current.Load()
+	out := make([]telemetry.Lane, 0, len(n.lanes))
+	for _, l := range n.lanes {
+		d := lockLane(l)
+		a := l.Account
+		out = append(out, telemetry.Lane{
+			Provider: a.Provider, Account: a.Name, Model: strings.TrimPrefix(l.ID, a.Provider+"/"+a.Name+"/"), Ratio: l.Ratio(),
+		})
+		d.mu.Unlock()
+	}
+	return out
+}
+
+// Breakers is telemetry.Source's.
+func (g *Gateway) Breakers() []telemetry.Breaker {
+	n := g.current.Load()
+	now := int64(g.clock.now())
+	seen := map[string]bool{}
+	var out []telemetry.Breaker
+	for _, r := range n.routes {
+		for i := range r.admission.Targets {
+			t := &r.admission.Targets[i]
+			for j, h := range t.Health {
+				l := t.Lanes[j]
+				id := l.ID + " " + t.Model
+				if seen[id] {
+					continue
+				}
+				seen[id] = true
+				d := lockLane(l)
+				condition := h.Breaker.Condition(now)
+				d.mu.Unlock()
+				out = append(out, telemetry.Breaker{
+					Provider: t.Provider, Account: l.Account.Name, Model: t.Model,
+					State: map[fallback.Condition]float64{fallback.Open: 1, fallback.HalfOpen: 0.5}[condition],
+				})
+			}
+		}
+	}
+	return out
+}
+
+// SelfProtection is telemetry.Source's.
+func (g *Gateway) SelfProtection() telemetry.Protection {
+	s := g.guard.State()
+	p := telemetry.Protection{BodyBytes: s.BodyBytes, Pressure: s.Pressure, Refused: map[string]int64{}}
+	for reason, n := range s.Refused {
+		p.Refused[string(reason)] = n
+	}
+	return p
 }
 
 // Never is the moment of what time alone does not bring.

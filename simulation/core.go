@@ -20,6 +20,8 @@ type core struct {
 	pool      *admission.Pool
 	routes    map[string]*route
 	lanes     map[string]*admission.Lane
+	healths   map[string]*admission.Health
+	retries   map[string]*fallback.RetryBudget
 	estimator *tokens.Estimator
 	rnd       *rand.Rand
 	effects   []admission.Effect
@@ -50,7 +52,8 @@ type call struct {
 
 func newCore(w *world) (*core, error) {
 	k := &core{
-		w: w, routes: map[string]*route{}, lanes: map[string]*admission.Lane{}, estimator: tokens.New(tokens.Options{}),
+		w: w, routes: map[string]*route{}, lanes: map[string]*admission.Lane{},
+		healths: map[string]*admission.Health{}, retries: map[string]*fallback.RetryBudget{}, estimator: tokens.New(tokens.Options{}),
 		rnd: rand.New(rand.NewPCG(w.o.Seed, 0xc0)), wake: budget.Never,
 		fifo: w.o.Engine == FIFO, noRefund: w.o.Engine == NoRefund,
 	}
@@ -81,7 +84,7 @@ func (k *core) route(c *config.Route, lanes *[]*admission.Lane) error {
 		for i := range p.Accounts {
 			l, a := k.lane(p, &p.Accounts[i], t.Model, lanes)
 			target.Lanes = append(target.Lanes, l)
-			target.Health = append(target.Health, &admission.Health{Breaker: fallback.NewBreaker(fallback.BreakerOptions{}), Throttle: fallback.NewThrottle(fallback.ThrottleOptions{})})
+			target.Health = append(target.Health, k.health(p, l, t.Model))
 			at = append(at, a)
 		}
 		r.r.Targets = append(r.r.Targets, target)
@@ -90,6 +93,19 @@ func (k *core) route(c *config.Route, lanes *[]*admission.Lane) error {
 	plan.Route(r.r, c)
 	k.routes[c.Name] = r
 	return nil
+}
+
+// health finds or makes what watches a model at a lane, and the provider's retries.
+func (k *core) health(p *config.Provider, l *admission.Lane, model string) *admission.Health {
+	u := k.w.counts[p.Name]
+	if k.retries[p.Name] == nil {
+		k.retries[p.Name] = u.Retries()
+	}
+	id := l.ID + " " + model
+	if k.healths[id] == nil {
+		k.healths[id] = u.Health(k.retries[p.Name])
+	}
+	return k.healths[id]
 }
 
 func (k *core) lane(p *config.Provider, a *config.Account, model string, lanes *[]*admission.Lane) (*admission.Lane, *account) {

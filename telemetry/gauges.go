@@ -14,6 +14,26 @@ type KeyUp struct {
 	Up                             bool
 }
 
+// Lane is one account's limit group.
+type Lane struct {
+	Provider, Account, Model string  // the group's models
+	Ratio                    float64 // effective share of the configured rate
+}
+
+// Breaker is what is let through to one model at one account: 0 closed, 0.5 half open,
+// 1 open.
+type Breaker struct {
+	Provider, Account, Model string
+	State                    float64
+}
+
+// Protection is what the gateway watches of itself.
+type Protection struct {
+	BodyBytes int64
+	Pressure  float64          // 1: full
+	Refused   map[string]int64 // by reason
+}
+
 // Source is asked at every scrape for what has a level. It must be safe for
 // concurrent use.
 type Source interface {
@@ -21,12 +41,17 @@ type Source interface {
 	QueueDepth() map[string]int // by class
 	Keys() []KeyUp
 	InFlight() int64
+	Lanes() []Lane
+	Breakers() []Breaker
+	SelfProtection() Protection
 }
 
 // gauges reads a source when it is scraped.
 type gauges struct {
 	source                                          Source
 	limit, level, reserved, debt, depth, up, flying *prometheus.Desc
+
+	ratio, breaker, bodies, pressure, turnedAway *prometheus.Desc
 }
 
 func newGauges(s Source) *gauges {
@@ -39,13 +64,20 @@ func newGauges(s Source) *gauges {
 		debt:     prometheus.NewDesc("sluice_bucket_debt", "Taken beyond the bucket.", bucket, nil),
 		depth:    prometheus.NewDesc("sluice_queue_depth", "Calls waiting.", []string{"class"}, nil),
 		up:       prometheus.NewDesc("sluice_key_up", "1 while an upstream key is in use.", []string{"provider", "account", "key"}, nil),
-		flying:   prometheus.NewDesc("sluice_in_flight", "Calls inside the gateway.", nil, nil),
+		ratio: prometheus.NewDesc("sluice_effective_rate_ratio", "Share of the configured rate that is in force.",
+			[]string{"provider", "account", "model"}, nil),
+		breaker: prometheus.NewDesc("sluice_breaker_state", "0 closed, 0.5 half open, 1 open.",
+			[]string{"provider", "account", "model"}, nil),
+		bodies:     prometheus.NewDesc("sluice_request_body_bytes", "Request bodies in memory.", nil, nil),
+		pressure:   prometheus.NewDesc("sluice_self_pressure", "Highest share of its bound that the process uses.", nil, nil),
+		turnedAway: prometheus.NewDesc("sluice_self_refused_total", "Calls refused to protect the process.", []string{"reason"}, nil),
+		flying:     prometheus.NewDesc("sluice_in_flight", "Calls inside the gateway.", nil, nil),
 	}
 }
 
 // Describe is prometheus.Collector's.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.limit, g.level, g.reserved, g.debt, g.depth, g.up, g.flying} {
+	for _, d := range []*prometheus.Desc{g.limit, g.level, g.reserved, g.debt, g.depth, g.up, g.flying, g.ratio, g.breaker, g.bodies, g.pressure, g.turnedAway} {
 		ch <- d
 	}
 }
@@ -72,4 +104,16 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		set(g.up, up, k.Provider, k.Account, k.Fingerprint)
 	}
 	set(g.flying, float64(g.source.InFlight()))
+	for _, l := range g.source.Lanes() {
+		set(g.ratio, l.Ratio, l.Provider, l.Account, l.Model)
+	}
+	for _, b := range g.source.Breakers() {
+		set(g.breaker, b.State, b.Provider, b.Account, b.Model)
+	}
+	p := g.source.SelfProtection()
+	set(g.bodies, float64(p.BodyBytes))
+	set(g.pressure, p.Pressure)
+	for reason, n := range p.Refused {
+		ch <- prometheus.MustNewConstMetric(g.turnedAway, prometheus.CounterValue, float64(n), reason)
+	}
 }

@@ -85,6 +85,7 @@ func (l RecordLogger) Record(r *Record) {
 			slog.Int64("input_tokens", r.Input), slog.Int64("output_tokens", r.Output), millis("first_byte_ms", r.FirstByte))
 	}
 	text("decisions", r.story())
+	text("shadow", strings.Join(r.Shadow, "; "))
 	a = append(a, slog.Bool("stream", r.Stream), millis("duration_ms", r.Duration))
 	l.log.LogAttrs(context.Background(), level, "request", a...)
 }

@@ -15,9 +15,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, attempts, refused, fallbacks, tokens, shed *prometheus.CounterVec
-	spared                                               prometheus.Counter
-	duration, firstByte, overhead, estimateError, wait   *prometheus.HistogramVec
+	requests, attempts, refused, fallbacks, tokens, shed, shadow *prometheus.CounterVec
+	spared                                                       prometheus.Counter
+	duration, firstByte, overhead, estimateError, wait           *prometheus.HistogramVec
 
 	outcomes sync.Map // outcomeLabels → *outcomeSeries: label look-ups are the cost of a record
 	targets  sync.Map // targetLabels → *targetSeries
@@ -48,6 +48,7 @@ func NewMetrics() *Metrics {
 	m.fallbacks = counter("fallbacks_total", "Moves from one target to another.", "route", "from", "to", "reason")
 	m.tokens = counter("tokens_total", "Tokens, as the providers count them.", "direction", "route", "model", "provider")
 	m.shed = counter("shed_total", "Requests refused under pressure.", "class", "reason")
+	m.shadow = counter("shadow_total", "What would have been done if limits were enforced.", "route", "decision")
 	m.spared = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sluice_calls_spared_429_total", Help: "Calls that waited, rotated or moved for lack of budget."})
 	m.duration = histogram("request_duration_seconds", "From arrival to the last byte.", seconds(), "route", "outcome")
@@ -150,6 +151,9 @@ func (m *Metrics) Record(r *Record) {
 		if d.To != "" {
 			m.fallbacks.WithLabelValues(route, d.From, d.To, d.Reason).Inc()
 		}
+	}
+	for _, s := range r.Shadow {
+		m.shadow.WithLabelValues(route, s).Inc()
 	}
 	if r.ShedReason != "" {
 		m.shed.WithLabelValues(r.Priority, r.ShedReason).Inc()

@@ -28,6 +28,11 @@ type Record struct {
 	Attempts                       []Attempt
 	// Decisions are the steps that were taken, in order.
 	Decisions []Decision
+	// Shadow is what would have been done to the call if limits and shedding were
+	// enforced.
+	Shadow []string
+	// Candidates are what the lanes said when the call could not go at once.
+	Candidates []Candidate
 	// Spared: the call waited, rotated or moved for lack of budget, and so was
 	// spared a 429.
 	Spared    bool
@@ -49,6 +54,38 @@ type Attempt struct {
 	Status                   int    // 0: no answer
 	Kind                     string // of the failure; empty: none
 	Duration                 time.Duration
+}
+
+// Candidate is one account's limit group as a call found it.
+type Candidate struct {
+	Target  string `json:"target"` // provider/model
+	Account string `json:"account"`
+	// Says is room, wait, too_large, blocked, no_key, failed_before, unknown_limits or
+	// paused; Short is the dimension that is short.
+	Says  string `json:"says"`
+	Short string `json:"short,omitempty"`
+	// WaitMS is how long until it would have room, if nothing else were taken;
+	// BehindMS behind the work that waits. Below zero: not known.
+	WaitMS   int64 `json:"wait_ms"`
+	BehindMS int64 `json:"behind_ms"`
+	// Demand is what the call asks of it, by dimension.
+	Demand map[string]int64 `json:"demand"`
+	// Breaker is closed, open or half_open; Ratio the share of the rate in force.
+	Breaker  string   `json:"breaker"`
+	Ratio    float64  `json:"effective_rate_ratio"`
+	InFlight int      `json:"in_flight"`
+	Buckets  []Levels `json:"buckets"`
+}
+
+// Levels is one bucket as a call found it.
+type Levels struct {
+	Limit     string `json:"limit"`
+	Dimension string `json:"dimension"`
+	Amount    int64  `json:"amount"`
+	Level     int64  `json:"level"`
+	Reserved  int64  `json:"reserved"`
+	Learned   bool   `json:"learned,omitempty"`
+	FullInMS  int64  `json:"full_in_ms"`
 }
 
 // Decision is one step in a call's way.

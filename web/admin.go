@@ -1,9 +1,11 @@
 package web
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 
@@ -25,6 +27,11 @@ type Budget struct {
 	Debt      int64  `json:"debt"`
 	Learned   bool   `json:"learned"` // told by the provider, not configured
 	FullInMS  int64  `json:"full_in_ms"`
+	// Effective is what may be taken per window now: the limit or the provider's lower
+	// word, less the margin, times Ratio.
+	Effective int64   `json:"effective"`
+	Told      int64   `json:"told,omitempty"` // the provider's own, lower word
+	Ratio     float64 `json:"effective_rate_ratio"`
 }
 
 // Key is one upstream key, by its fingerprint.
@@ -46,6 +53,22 @@ type Upstream struct {
 type Gateway interface {
 	Budgets() []Budget
 	Upstreams() []Upstream
+	// Explain tells what would become of a request now; the error is for whoever asked.
+	Explain(ctx context.Context, q Question) (any, error)
+	// Trail is what became of one of the last requests; nil: it is not known any more.
+	Trail(id string) any
+}
+
+// Question is a request to explain.
+type Question struct {
+	// Request is the body as a client would send it.
+	Request json.RawMessage `json:"request"`
+	// Endpoint is chat_completions, completions or embeddings. Empty: chat_completions.
+	Endpoint string `json:"endpoint"`
+	// Key names the client key that asks. Empty: nobody's limits count.
+	Key string `json:"key"`
+	// Priority is the class. Empty: the key's own, or normal.
+	Priority string `json:"priority"`
 }
 
 // Options are what the admin listener is made of.
@@ -78,6 +101,8 @@ func New(o Options) *Admin {
 		r.Get("/budgets", func(w http.ResponseWriter, _ *http.Request) { list(w, o.Gateway.Budgets()) })
 		r.Get("/upstreams", func(w http.ResponseWriter, _ *http.Request) { list(w, o.Gateway.Upstreams()) })
 		r.Post("/reload", a.reload)
+		r.Post("/explain", a.explain)
+		r.Get("/explain/{id}", a.trail)
 		r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 			fail(w, http.StatusNotFound, "not_found", "no such resource")
 		})
@@ -107,6 +132,42 @@ func (a *Admin) reload(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, map[string]string{"status": "loaded"})
+}
+
+// maxQuestion bounds a request to explain.
+const maxQuestion = 20 << 20
+
+// explain answers what would become of a request. The body is the request itself, or an
+// object with request, key, priority and endpoint.
+func (a *Admin) explain(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
+	if err != nil {
+		fail(w, http.StatusRequestEntityTooLarge, "request_too_large", "the request to explain is larger than 20 MiB")
+		return
+	}
+	var q Question
+	if err := json.Unmarshal(body, &q); err != nil {
+		fail(w, http.StatusBadRequest, "invalid_json", "the body is not JSON: "+err.Error())
+		return
+	}
+	if len(q.Request) == 0 {
+		q = Question{Request: body}
+	}
+	answer, err := a.o.Gateway.Explain(r.Context(), q)
+	if err != nil {
+		fail(w, http.StatusUnprocessableEntity, "cannot_explain", err.Error())
+		return
+	}
+	write(w, http.StatusOK, answer)
+}
+
+func (a *Admin) trail(w http.ResponseWriter, r *http.Request) {
+	t := a.o.Gateway.Trail(chi.URLParam(r, "id"))
+	if t == nil {
+		fail(w, http.StatusNotFound, "not_found", "no such request among the last ones")
+		return
+	}
+	write(w, http.StatusOK, t)
 }
 
 func list[T any](w http.ResponseWriter, items []T) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/web"
 )
@@ -21,9 +23,24 @@ func (d dataPlane) Budgets() []web.Budget {
 			Scope: b.Scope, Name: b.Name, Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(),
 			Amount: b.Limit.Amount, WindowMS: b.Limit.Window.Milliseconds(), Capacity: b.Capacity,
 			Level: b.Level, Reserved: b.Reserved, Debt: b.Debt, Learned: b.Limit.Learned, FullInMS: full,
+			Effective: b.Amount, Told: b.Told, Ratio: b.Ratio,
 		})
 	}
 	return out
+}
+
+// Explain tells what would become of a request now.
+func (d dataPlane) Explain(ctx context.Context, q web.Question) (any, error) {
+	return d.Gateway.Explain(ctx, gateway.Question{Body: q.Request, Endpoint: q.Endpoint, Key: q.Key, Priority: q.Priority})
+}
+
+// Trail is what became of one of the last requests.
+func (d dataPlane) Trail(id string) any {
+	r, ok := d.Gateway.Trail(id)
+	if !ok {
+		return nil
+	}
+	return trailOf(&r)
 }
 
 // Upstreams answers every account with its keys.

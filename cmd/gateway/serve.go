@@ -103,6 +103,7 @@ func (s *service) setUp() (err error) {
 	if err != nil {
 		return err
 	}
+	s.restoreLevels()
 	metrics.Observe(s.gateway)
 	token, err := s.adminToken()
 	if err != nil {
@@ -195,6 +196,16 @@ func (s *service) run(ctx context.Context) error {
 		}
 	}()
 	go s.gateway.Run(background)
+	kept, stopKeeping := context.WithCancel(background)
+	done := make(chan struct{})
+	go func() { defer close(done); s.keepLevels(kept) }()
+	defer func() {
+		stopKeeping()
+		<-done
+		if err := s.saveLevels(true); err != nil {
+			s.log.Error("levels not saved", "error", err.Error())
+		}
+	}()
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP) // before anybody can know that this program runs
 	defer signal.Stop(hup)

@@ -171,18 +171,23 @@ func (p *Pool) Observe(now budget.Instant, l *Lane, since *Call, o budget.Observ
 	}
 	f := l.Budget.Observe(now, o)
 	if f.Learned {
-		l.Unknown = false
-		p.learned(now, l)
+		p.Learned(now, l)
 	}
 	if o.Refused && l.rate.refused(now, o.Dimension, l.nominal(o.Dimension), f) {
 		l.applyRatio(now)
 	}
 }
 
-// learned takes the rates of a lane from what its buckets say now.
-func (p *Pool) learned(now budget.Instant, l *Lane) {
+// Learned takes the rates of a lane from what its buckets say now, where the provider
+// has told some.
+func (p *Pool) Learned(now budget.Instant, l *Lane) {
+	views := l.Budget.View(now, nil)
+	if !slices.ContainsFunc(views, func(v budget.BucketView) bool { return v.Limit.Learned || v.Told > 0 }) {
+		return
+	}
+	l.Unknown = false
 	l.TokensPerSecond, l.CallsPerSecond = 0, 0
-	for _, v := range l.Budget.View(now, nil) {
+	for _, v := range views {
 		amount := v.Limit.Amount
 		if v.Told > 0 {
 			amount = v.Told

@@ -105,11 +105,15 @@ func (p *Pool) wait(now budget.Instant, class shedding.Class, c *Call) time.Dura
 	tokens, calls := p.drain.rates(now)
 	capTokens, capCalls := p.capacity()
 	seconds := 0.0
+	own, one := int64(0), 0
+	if c.status == Waiting {
+		own, one = c.tokens, 1
+	}
 	if capTokens > 0 {
-		seconds = float64(p.queue.tokens(class)-c.tokens) / max(tokens, capTokens)
+		seconds = float64(p.queue.tokens(class)-own) / max(tokens, capTokens)
 	}
 	if capCalls > 0 {
-		seconds = max(seconds, float64(p.queue.calls(class)-1)/max(calls, capCalls))
+		seconds = max(seconds, float64(p.queue.calls(class)-one)/max(calls, capCalls))
 	}
 	if c.flow != nil {
 		seconds = max(seconds, c.flow.tally.behind(now, c.tokens))
