@@ -23,7 +23,7 @@ func TestDemo(t *testing.T) {
 	if p := c.Provider("simulated"); p == nil || len(p.Accounts) != 3 || len(p.Accounts[0].Keys) != 1 || p.Preset != "simulated" {
 		t.Fatalf("provider: %+v", p)
 	}
-	if got := c.Route("qwen3-max").Targets; len(got) != 3 || got[0] != (Target{"simulated", "qwen3-max"}) {
+	if got := c.Route("qwen3-max").Targets; len(got) != 3 || got[0] != (Target{Provider: "simulated", Model: "qwen3-max", Weight: 1}) {
 		t.Errorf("the priority list: %v", got)
 	}
 	if c.Route("gpt-4o-mini") == nil || c.Route("text-embedding-3-small") == nil {
@@ -48,7 +48,7 @@ func TestDemoWithRealKeys(t *testing.T) {
 				t.Fatalf("provider: %+v", p)
 			}
 			for _, m := range r.models {
-				if got := c.Route(m); got == nil || got.Targets[0] != (Target{r.name, m}) {
+				if got := c.Route(m); got == nil || got.Targets[0] != (Target{Provider: r.name, Model: m, Weight: 1}) {
 					t.Errorf("%s: %+v", m, got)
 				}
 			}

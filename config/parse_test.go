@@ -65,7 +65,7 @@ func TestFull(t *testing.T) {
 		{"name of the only account", cfg.Provider("local").Accounts[0].Name, "default"},
 		{"simulated's window", cfg.Provider("play").Window, "fixed"},
 		{"no key needed", len(cfg.Provider("local").Accounts[0].Keys), 1},
-		{"target", cfg.Route("gpt-oss").Targets[0], Target{"local", "openai/gpt-oss"}},
+		{"target", cfg.Route("gpt-oss").Targets[0], Target{Provider: "local", Model: "openai/gpt-oss", Weight: 1}},
 		{"fallback_on default", cfg.Route("gpt-oss").FallbackOn, triggers()},
 		{"fallback_on none", len(cfg.Route("qwen3-max").FallbackOn), 0},
 		{"owner's money", cfg.Owner("acme").Limits.Find("usd_per_month").Amount, int64(200_500_000_000)},

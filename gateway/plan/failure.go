@@ -76,4 +76,12 @@ func Pool(c *config.Config, random func() float64) admission.Options {
 func Route(r *admission.Route, c *config.Route) {
 	r.WaitBeforeFallback = c.WaitBeforeFallback
 	r.SkipFull = slices.Contains(c.FallbackOn, "rate_limit")
+	r.Strategy, _ = admission.ParseStrategy(c.Strategy) // config has validated it
+	r.Sticky = c.Sticky
+	for i, t := range c.Targets {
+		r.Targets[i].Weight = float64(max(t.Weight, 1))
+		if t.Paused {
+			r.Targets[i].Weight = -1
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
 	"github.com/sluice-gateway/sluice/providers"
 )
@@ -15,6 +16,9 @@ import (
 type Upstream struct {
 	Preset   providers.Preset
 	Charging budget.Charging
+	ramp     admission.Ramp
+	breaker  fallback.BreakerOptions
+	retries  fallback.RetryOptions
 	shape    shape
 }
 
@@ -49,7 +53,15 @@ func NewUpstream(p *config.Provider, zone *time.Location) (Upstream, error) {
 		return Upstream{}, err
 	}
 	c.CachedFree, c.NoRefund = preset.CachedFree, preset.NoRefund
-	u := Upstream{Preset: preset, Charging: c}
+	u := Upstream{Preset: preset, Charging: c, ramp: admission.Ramp(p.Ramp)}
+	u.breaker = fallback.BreakerOptions{Failures: p.Breaker.Failures, Ratio: p.Breaker.Ratio, Window: p.Breaker.Window, OpenFor: p.Breaker.OpenFor}
+	u.retries = fallback.RetryOptions{Ratio: p.Retries.Ratio, Floor: p.Retries.Floor}
+	if p.Retries.Ratio == 0 {
+		u.retries.Ratio = -1 // none, where zero is the default
+	}
+	if p.Retries.Floor == 0 {
+		u.retries.Floor = -1
+	}
 	u.shape = shape{kind: budget.Rate, straddle: p.Straddle, zone: dayZone(p, preset, zone), late: c.Policy == budget.Expected}
 	switch preset.Window {
 	case "fixed":
@@ -209,11 +221,24 @@ func Fill(l *admission.Lane, u Upstream, entry *config.AccountLimits, limits []b
 		l.TokensPerSecond, l.CallsPerSecond = tokens, calls
 	}
 	l.Unknown = entry == nil && u.Charging.Policy != budget.SlotOnly && !u.Preset.Keyless && len(u.Preset.Headers) > 0
-	l.Adapt(Adaptive(adaptive), admission.Ramp{})
+	l.Adapt(Adaptive(adaptive), u.ramp)
 }
+
+// Health watches one model at one account; retries is the upstream's budget.
+func (u Upstream) Health(retries *fallback.RetryBudget) *admission.Health {
+	return &admission.Health{
+		Breaker: fallback.NewBreaker(u.breaker), Throttle: fallback.NewThrottle(fallback.ThrottleOptions{}), Retries: retries,
+	}
+}
+
+// Retries is a new budget of retries.
+func (u Upstream) Retries() *fallback.RetryBudget { return fallback.NewRetryBudget(u.retries) }
 
 // Adaptive turns the configuration's numbers into the pool's.
 func Adaptive(a config.Adaptive) admission.Adaptive {
+	if a.Preset == "off" {
+		return admission.Adaptive{}
+	}
 	return admission.Adaptive{
 		Refusals: a.Trigger, Within: a.Within, Factor: a.Factor, Floor: a.Floor, Hold: a.Hold, Step: a.Step, Every: a.StepEvery,
 	}
