@@ -5,43 +5,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/config"
-	"github.com/sluice-gateway/sluice/shedding"
 	"github.com/sluice-gateway/sluice/simulation"
-)
-
-// goal is what a case has to reach: at most so many 429s per attempt, at least so much
-// of the quota that is within reach.
-type goal struct {
-	refused, used float64
-	// against names what Used is measured against: the limit less its margin, or the
-	// best schedule that a perfect mirror of the provider's own algorithm reaches.
-	mirror bool
-	// offered: what is served is compared with what was offered, not with the limit.
-	offered bool
-	// from is when refusals are counted from; zero: the whole measured time.
-	from time.Duration
-}
-
-// study is one row of the table.
-type study struct {
-	group, name string
-	upstream    simulation.Upstream
-	charging    string // what the gateway believes
-	window      string
-	load        float64 // of the quota
-	rpm, tpm    int64
-	margin      float64
-	preset      string // adaptive
-	tune        func(o *simulation.Options)
-	goal        goal
-	learn       bool // no limits configured
-	recorded    bool // the recording's own moments, not random ones
-	straddle    time.Duration
-}
-
-const (
-	studyTPM = 600_000
-	studyRPM = 6_000
 )
 
 // ways are the manners of counting.
@@ -89,6 +53,7 @@ func studies() []study {
 	for _, load := range []float64{1.5, 3} {
 		out = append(out, each(fmt.Sprintf("own keys, %g× load", load), ways(), func(s *study) { s.load = load })...)
 	}
+	out = append(out, each("own keys, 1.5× load, the recording's own moments", ways(), func(s *study) { s.load, s.recorded = 1.5, true })...)
 	wrong := func(s *study) {
 		s.load, s.goal.refused, s.goal.used = 1.5, 0.002, 0.95
 		if !s.goal.mirror {
@@ -98,6 +63,9 @@ func studies() []study {
 	out = append(out, each("estimates wrong by up to ±50 %", ways(), func(s *study) {
 		wrong(s)
 		s.tune = func(o *simulation.Options) { o.InputError, o.OutputError = 0.5, 0.5 }
+		if s.window == "slices" {
+			s.goal.known = "a slice holds a few calls, whose errors do not average out"
+		}
 	})...)
 	for _, bias := range []float64{0.5, 1.5} {
 		out = append(out, each(fmt.Sprintf("all estimates × %g", bias), ways(), func(s *study) {
@@ -123,7 +91,7 @@ func studies() []study {
 	}
 	for _, cut := range []float64{0.5, 0.4} {
 		out = append(out, each(fmt.Sprintf("limit cut to %g, nobody told", cut), plain, func(s *study) {
-			s.load, s.goal = 1.5, goal{refused: 0.005, used: 0.95, from: cutAt + 30*time.Second}
+			s.load, s.goal = 1.5, goal{refused: 0.005, used: 0.95}
 			s.upstream.Changes = []simulation.Change{{At: cutAt, Factor: cut}}
 			s.tune = func(o *simulation.Options) { o.Warmup = cutAt + 30*time.Second }
 		})...)
@@ -156,6 +124,7 @@ func studies() []study {
 	minutes := 0
 	out = append(out, each("calls above the burst", []study{ways()[0], ways()[0], ways()[3]}, func(s *study) {
 		s.load, s.tpm, s.rpm, s.goal = 1.5, 20_000, 600, goal{refused: 0, used: 0.95, mirror: true}
+		s.goal.known = "a call above the burst goes when the bucket is full, and waits for answers under way to be charged"
 		if minutes == 0 {
 			s.name, s.upstream.Burst = "calls above our burst, a minute's upstream", time.Minute
 		}
@@ -172,10 +141,4 @@ func yes(b bool) string {
 		return "yes"
 	}
 	return "no"
-}
-
-// classes are the shares of critical and normal calls in the queue's study.
-func classes() (c [shedding.Classes]float64) {
-	c[shedding.Critical], c[shedding.Normal] = 0.3, 0.7
-	return c
 }
