@@ -10,6 +10,7 @@ type bucket struct {
 	amount   int64         // effective, per window
 	window   time.Duration // Rate: in which amount refills, margin and ratio included
 	capacity int64         // what it holds when full
+	pace     int64         // FixedWindow: what may go at once, where the rest is spread
 	whole    int64         // the largest demand that is ever taken
 	since    Instant
 	reserved int64      // held by calls in flight
@@ -92,6 +93,7 @@ func (b *bucket) set(l Limit, kind ScopeKind) {
 	case FixedWindow, SlidingWindow:
 		b.amount, b.window = portion(amount, share*b.ratio), l.Window
 		b.capacity = b.amount
+		b.pace = portion(l.Burst, b.ratio)
 	default:
 		b.amount, b.window = portion(amount, share), l.Window
 		b.capacity = b.amount

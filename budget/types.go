@@ -89,7 +89,9 @@ type Limit struct {
 	// Window is the time in which Amount refills; unused by Calendar and Gauge.
 	Window time.Duration
 	// Burst is what a full Rate bucket holds, in units of Amount. Zero: six seconds'
-	// worth, at least one, in an upstream scope; the whole window elsewhere.
+	// worth, at least one, in an upstream scope; the whole window elsewhere. A
+	// FixedWindow lets Burst go at once and spreads the rest over the window; zero: it
+	// does not spread.
 	Burst int64
 	// Margin is the share of the rate that is left unused, 0 to 1. A Rate bucket refills
 	// so much slower; a window takes so much less, rounded up.

@@ -77,7 +77,7 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 		due = b.late
 	}
 	if b.fits(b.used+due+before, n) && (!straddling || b.fits(ahead+b.dueNext(), n)) {
-		return now
+		return b.paced(now, b.start, b.used+due+before+n)
 	}
 	carried := int64(0)
 	if b.limit.Carry {
@@ -85,7 +85,7 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 	}
 	taken := max(carried, ahead) + b.dueNext()
 	if b.fits(taken, n) {
-		return next
+		return b.paced(next, next, taken+n)
 	}
 	if !b.limit.Carry {
 		return next + w
@@ -95,6 +95,17 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 
 // dueNext is what a whole next window has to provide for.
 func (b *bucket) dueNext() int64 { return b.within(b.late, Instant(b.limit.Window)) }
+
+// paced is the moment, not before now, at which a window that began at start has
+// allowed so much: its burst at once, the rest in proportion to the time that has
+// passed. Without it the first part of a window would spend all of it, and what is
+// important in the last part would find nothing.
+func (b *bucket) paced(now, start Instant, taken int64) Instant {
+	if b.limit.Burst <= 0 || b.limit.Carry || taken <= b.pace {
+		return now
+	}
+	return max(now, min(start+Instant(span(taken-b.pace, b.amount, b.limit.Window)), start+Instant(b.limit.Window)-1))
+}
 
 // fits says whether n goes into a window of which taken is gone. A demand above the
 // whole window goes once something of it is left, and more than that is owed.

@@ -2,6 +2,7 @@ package admission
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
 )
@@ -160,6 +161,9 @@ func (p *Pool) shut(r *Route) bool {
 
 func (p *Pool) ask(now budget.Instant, c *Call, l *Lane, d *budget.Demand, ahead bool) budget.Answer {
 	if !ahead {
+		if kept, ok := p.kept(now, c, l, d); ok {
+			return l.Budget.PeekBehind(now, kept, *d)
+		}
 		return l.Budget.Peek(now, *d)
 	}
 	a := l.Budget.Forecast(now, p.ahead(c, l), *d)
@@ -167,6 +171,32 @@ func (p *Pool) ask(now budget.Instant, c *Call, l *Lane, d *budget.Demand, ahead
 		a.At = now
 	}
 	return a
+}
+
+// keptFor is how long a class is remembered to send calls.
+const keptFor = time.Minute
+
+// kept is what the call has to leave in the lane's buckets for more important ones. A
+// demand that needs more than a few reserves' worth itself leaves nothing: it may need
+// all that there is.
+func (p *Pool) kept(now budget.Instant, c *Call, l *Lane, d *budget.Demand) (budget.Demand, bool) {
+	var kept budget.Demand
+	if l.Reserve <= 0 {
+		return kept, false
+	}
+	important := false
+	for i := range min(int(c.Class), classes-1) {
+		important = important || p.seen[i] > 0 && now.Sub(p.seen[i]) < keptFor
+	}
+	if !important {
+		return kept, false
+	}
+	kept[budget.Tokens] = int64(l.TokensPerSecond * l.Reserve.Seconds())
+	kept[budget.Requests] = int64(l.CallsPerSecond * l.Reserve.Seconds())
+	if d[budget.Tokens] > 4*kept[budget.Tokens] {
+		kept[budget.Tokens] = 0
+	}
+	return kept, true
 }
 
 // ahead is this lane's part of the demand that waits before the call: everything of

@@ -95,6 +95,10 @@ type Lane struct {
 	TokensPerSecond, CallsPerSecond float64
 	// Jitter spreads calls that were freed together over this long. Zero: not at all.
 	Jitter time.Duration
+	// Reserve is how much of the rate less important calls leave in the buckets while
+	// more important ones come. It delays them once and slows nobody: a bucket refills
+	// as fast at any level. Zero: nothing; windows, whose rest is lost, want none.
+	Reserve time.Duration
 	// Unknown says that nobody has configured limits: until the first answer tells
 	// them, calls go slowly (SlowStart).
 	Unknown bool

@@ -33,6 +33,7 @@ type Pool struct {
 	out       []Effect
 
 	seq, step, grants uint64
+	seen              [classes]budget.Instant // when a call of the class last came
 	drain             drain
 }
 
@@ -64,6 +65,7 @@ func (p *Pool) Arrive(now budget.Instant, c *Call) {
 	c.excluded = c.excluded[:0]
 	c.heapIndex = [2]int32{-1, -1}
 	c.order = c.Route.arrange(c, p.random)
+	p.seen[min(int(c.Class), classes-1)] = now
 	c.Deadline = max(c.Deadline, now) // a call that may not wait is looked at once
 	p.enter(c)
 }

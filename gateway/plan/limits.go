@@ -130,6 +130,9 @@ func limits(c *config.Limits, s shape) []budget.Limit {
 		if l.Kind == budget.FixedWindow || l.Kind == budget.SlidingWindow {
 			l.Straddle = s.straddle
 		}
+		if l.Kind == budget.SlidingWindow {
+			out = append(out, pacer(l))
+		}
 		out = append(out, l)
 	}
 	return out
@@ -162,6 +165,13 @@ func sliced(l budget.Limit, s shape) []budget.Limit {
 		return []budget.Limit{pacer}
 	}
 	return []budget.Limit{pacer, mirror}
+}
+
+// pacer spreads what a sliding window would let go at once and then keep back for a
+// whole window: what is important would find it spent.
+func pacer(l budget.Limit) budget.Limit {
+	l.Name, l.Kind, l.Straddle = l.Name+"_pace", budget.Rate, 0
+	return l
 }
 
 // paceBurst lets a pacer make up for a call that a boundary held back.
@@ -212,7 +222,10 @@ func Group(a *config.Account, model string) (*config.AccountLimits, string) {
 // lane whose limits the provider has told meanwhile keeps their rates.
 func Fill(l *admission.Lane, u Upstream, entry *config.AccountLimits, limits []budget.Limit, adaptive config.Adaptive) {
 	l.Charging = u.Charging
-	l.Jitter = 0
+	l.Jitter, l.Reserve = 0, 0
+	if u.shape.kind == budget.Rate && u.shape.slice == 0 {
+		l.Reserve = reserve
+	}
 	if entry != nil {
 		l.Jitter = entry.Jitter
 	}
@@ -233,6 +246,10 @@ func (u Upstream) Health(retries *fallback.RetryBudget) *admission.Health {
 
 // Retries is a new budget of retries.
 func (u Upstream) Retries() *fallback.RetryBudget { return fallback.NewRetryBudget(u.retries) }
+
+// reserve is what less important calls leave of a continuous limit: about the largest
+// calls' worth, a sixth of the usual burst.
+const reserve = time.Second
 
 // Adaptive turns the configuration's numbers into the pool's.
 func Adaptive(a config.Adaptive) admission.Adaptive {
