@@ -39,6 +39,8 @@ const (
 	manyRefusals = 0.03
 	mostRefusals = 0.20
 	fewRefusals  = 0.01
+	// leastRefusals a minute say nothing about a share.
+	leastRefusals = 4
 	// roughAfter and measuredAfter are how long refusals must have gone on before what
 	// was accepted meanwhile bounds the rate, and before it is the rate.
 	roughAfter    = time.Second
@@ -84,7 +86,7 @@ func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal 
 	if f.Told {
 		many = mostRefusals
 	}
-	if !f.Unexplained && r.refusals < many*r.attempts {
+	if !f.Unexplained && (r.refusals < leastRefusals || r.refusals < many*r.attempts) {
 		return f.Window && r.refusals >= trimFree && r.trim.more(now)
 	}
 	r.remember(now)
