@@ -149,16 +149,19 @@ func (t *tally) behind(now budget.Instant, own int64) float64 {
 	if t.since == 0 || now.Sub(t.since) < paceKnown {
 		return 0
 	}
-	tokens, _ := t.served.rates(now)
-	if tokens <= 0 {
+	tokens, calls := t.served.rates(now)
+	if calls*drainMemory.Seconds() < paceCalls {
 		return 0
 	}
 	return float64(t.waiting-own) / tokens
 }
 
-// paceKnown is how long a client must have had calls waiting before its pace says
-// something.
-const paceKnown = 5 * time.Second
+// paceKnown is how long a client must have had calls waiting, and paceCalls how many
+// must have been served lately, before its pace says something.
+const (
+	paceKnown = 5 * time.Second
+	paceCalls = 3
+)
 
 // charge adds service to a client's account and moves its flows to their places.
 func (t *tally) charge(seconds float64) {

@@ -110,6 +110,12 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, chat bool) {
 	if c == nil {
 		return
 	}
+	if c.rule != nil && c.rule.Tokens > 0 {
+		length, finish = c.rule.Tokens, "stop"
+		if declared := max(q.MaxTokens, q.MaxCompletionTokens); declared > 0 && declared < length {
+			length, finish = declared, "length"
+		}
+	}
 	g := &generation{call: c, chat: chat, n: n, length: length, finish: finish, words: words()}
 	if name := forcedTool(&q); name != "" {
 		g.tool, g.finish, g.length = name, "tool_calls", 4

@@ -25,6 +25,8 @@ type Rule struct {
 	Mode string `yaml:"mode"`
 	// Probability is the share of the calls, 0 to 1. Zero: all.
 	Probability float64 `yaml:"probability"`
+	// Tokens is the length of the answer, where nothing else fails it. Zero: the usual.
+	Tokens int64 `yaml:"tokens"`
 	// Times is how often the rule holds. Zero: always.
 	Times int `yaml:"times"`
 }
@@ -55,7 +57,7 @@ func (s *Server) failure(account, model, prompt string) *Rule {
 	return nil
 }
 
-// marker reads [[simulate: status=503 mode=cut]] in a prompt.
+// marker reads [[simulate: status=503 mode=cut tokens=100]] in a prompt.
 func marker(prompt string) *Rule {
 	_, rest, ok := strings.Cut(prompt, "[[simulate:")
 	if !ok {
@@ -71,6 +73,8 @@ func marker(prompt string) *Rule {
 		switch name {
 		case "status":
 			r.Status, _ = strconv.Atoi(v) // nonsense is no status
+		case "tokens":
+			r.Tokens, _ = strconv.ParseInt(v, 10, 64) // nonsense is no length
 		case "mode":
 			r.Mode = v
 		case "retry-after":

@@ -33,14 +33,18 @@ func plans(short bool) plan {
 
 func main() {
 	short := flag.Bool("short", false, "a few seconds, to see that everything still runs; the numbers mean little")
+	real := flag.Duration("realtime", 0, "instead: play the recording over HTTP for this long, then again with a kill in the middle")
 	proxy := flag.String("proxy", "", "internal: `LISTEN,URL`: be a plain reverse proxy")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var err error
-	if *proxy != "" {
+	switch {
+	case *proxy != "":
 		err = serveProxy(ctx, *proxy)
-	} else {
+	case *real > 0:
+		err = realtime(ctx, *real, *short)
+	default:
 		err = run(ctx, plans(*short))
 	}
 	if err != nil {
