@@ -6,11 +6,12 @@ VERSION     ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo 
 IMAGE       ?= sluice-gateway:$(VERSION)
 FUZZTIME    ?= 30s
 BENCHTIME   ?= 0.3s
+REALTIME    ?= 5m
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHED      = $(shell grep -rlE --include='*_test.go' --exclude-dir=node_modules '^func Benchmark' . | xargs -n1 dirname | sort -u)
 GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*' -not -path './.git/*')
 
-.PHONY: help build run test bench lint gofmt vet staticcheck fmt fuzz cover differential docker clean ci
+.PHONY: help build run test bench sim realtime lint gofmt vet staticcheck fmt fuzz cover differential docker clean ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -28,6 +29,12 @@ test: ## all tests, with the race detector; installs what they need
 bench: ## micro benchmarks (BENCHTIME each), then the whole gateway under load (BENCHARGS="-short" is quick)
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(BENCHED)
 	go run ./test/bench $(BENCHARGS)
+
+sim: ## docs/zero-429.md's tables: recorded traffic in virtual time, five seeds (SIMARGS="-short" is quick)
+	go run ./test/sim $(SIMARGS)
+
+realtime: ## the recording over HTTP in real time, then with a kill -9 in the middle; REALTIME (5m) each
+	go run ./test/bench -realtime $(REALTIME)
 
 lint: gofmt vet staticcheck ## gofmt, go vet and staticcheck
 

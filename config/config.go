@@ -139,6 +139,9 @@ type Shedding struct {
 	// MaxQueue bounds the calls that wait for upstream room. Default 1000. Zero:
 	// nobody waits.
 	MaxQueue int `yaml:"max_queue"`
+	// LowWatermark is the share of MaxQueue to which a full queue must come down before
+	// it counts as having room again, 0 to 1. Default 0.9.
+	LowWatermark float64 `yaml:"low_watermark,ratio"`
 	// WhenFull is what happens to a call that finds the queue full: reject it, or
 	// drop_oldest, drop_newest, drop_random among those of its class and below.
 	// Default reject.

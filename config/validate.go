@@ -192,6 +192,9 @@ func (v *validator) shedding() {
 	if s.MaxQueue > 1_000_000 {
 		v.problem("shedding.max_queue", "must be at most 1000000")
 	}
+	if s.LowWatermark <= 0 || s.LowWatermark > 1 {
+		v.problem("shedding.low_watermark", "must be above 0 and at most 1")
+	}
 	v.word("shedding.when_full", s.WhenFull, "reject", "drop_oldest", "drop_newest", "drop_random")
 }
 

@@ -237,7 +237,7 @@ func (a *try) settleFailure(f *failedAttempt) {
 		return
 	}
 	x.ticket.settle(budget.Demand{}, budget.Refused, report)
-	if o, ok := plan.Refusal(causeOf(f.Kind), f.RetryAfter, f.grant.Demand, 0, 0); ok {
+	if o, ok := plan.Refusal(causeOf(f.Kind), f.RetryAfter, f.grant.Demand, f.Limit, f.Window); ok {
 		x.ticket.observe(o)
 	}
 	if f.Kind == providers.BurstRamp {

@@ -32,6 +32,9 @@ func Classify(p *Preset, status int, h http.Header, body []byte, now time.Time) 
 		return f
 	}
 	f.Limit, f.Remaining, f.Requested = amounts(e.Message)
+	if f.Limit > 0 {
+		f.Window = windowIn(e.Message)
+	}
 	rule := matchRule(p, f.Status, &e)
 	f.Kind = rule.Kind
 	if f.Kind == RateUnknown {
@@ -225,6 +228,19 @@ func amountAfter(message, word string) int64 {
 			return v
 		}
 	}
+}
+
+// windowIn is the window that a message names: "on tokens per min (TPM): Limit 30000".
+func windowIn(message string) time.Duration {
+	for _, w := range [...]struct {
+		words  string
+		window time.Duration
+	}{{"per min", minute}, {"(tpm)", minute}, {"(rpm)", minute}, {"per day", day}, {"(tpd)", day}, {"(rpd)", day}, {"per second", time.Second}} {
+		if strings.Contains(strings.ToLower(message), w.words) {
+			return w.window
+		}
+	}
+	return 0
 }
 
 // impliedWait is when a bucket that refills continuously can take the call.

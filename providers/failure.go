@@ -84,6 +84,8 @@ type Failure struct {
 	Message, Code, Type string
 	// Limit is the limit that refused, in its own unit. Zero: unknown.
 	Limit int64
+	// Window is that limit's window. Zero: unknown.
+	Window time.Duration
 	// Remaining is what was left of Limit. It means something only where Limit does;
 	// negative: unknown.
 	Remaining int64

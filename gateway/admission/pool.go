@@ -12,6 +12,9 @@ import (
 type Options struct {
 	// MaxQueue bounds the calls that wait. Zero: nothing waits.
 	MaxQueue int
+	// LowWater is where a queue that was at its bound counts as having room again.
+	// Zero: MaxQueue.
+	LowWater int
 	// Thresholds of shedding per class. Zero: shedding.DefaultThresholds.
 	Thresholds shedding.Thresholds
 	// WhenFull says who goes when the queue is at its bound.
@@ -32,6 +35,7 @@ type Pool struct {
 	fresh     []*Call
 	out       []Effect
 
+	full              bool // the queue was at its bound and has not come down to LowWater
 	seq, step, grants uint64
 	seen              [classes]budget.Instant // when a call of the class last came
 	drain             drain

@@ -274,3 +274,24 @@ func TestUnknownLimitsBeginSlowly(t *testing.T) {
 		t.Fatalf("%v calls per second were learned", a.CallsPerSecond)
 	}
 }
+
+func TestAFullQueueHasRoomAgainAtItsLowWater(t *testing.T) {
+	a := lane("a", rate("rpm", budget.Requests, 60, 1))
+	p := New(Options{MaxQueue: 10, LowWater: 5, Thresholds: shedding.Thresholds{1, 1, 1, 1}}, []*Lane{a})
+	r := route([]*Lane{a})
+	drive(p, t0, call(r, 1, time.Hour))
+	for range 10 {
+		if out := drive(p, t0, call(r, 1, time.Hour)); len(out) != 0 {
+			t.Fatalf("%+v", out)
+		}
+	}
+	for second := range 8 {
+		now := after(time.Duration(second) * time.Second)
+		p.Step(now, nil) // one goes each second
+		c := call(r, 1, time.Hour)
+		out := drive(p, now, c)
+		if waits := p.Queued(shedding.Normal); second < 5 && (len(out) != 1 || out[0].Refusal.Reason != QueueFull) || second >= 6 && len(out) != 0 {
+			t.Fatalf("second %d, %d wait: %+v", second, waits, out)
+		}
+	}
+}

@@ -61,7 +61,7 @@ func (p *Pool) meetFresh(now budget.Instant) {
 			c.status = Refining
 			p.out = append(p.out, Effect{Kind: EffectRefine, Call: c})
 		default:
-			if p.queue.n > p.o.MaxQueue {
+			if p.crowded() {
 				p.makeRoom(now, c)
 			}
 			p.reconsider(now, c.Class)
@@ -69,6 +69,22 @@ func (p *Pool) meetFresh(now budget.Instant) {
 	}
 	clear(p.fresh)
 	p.fresh = p.fresh[:0]
+}
+
+// crowded says that the queue has no room for the newcomer that is in it: it is above
+// its bound, or was and has not come down to its low water yet.
+func (p *Pool) crowded() bool {
+	low := p.o.LowWater
+	if low <= 0 || low > p.o.MaxQueue {
+		low = p.o.MaxQueue
+	}
+	switch {
+	case p.queue.n > p.o.MaxQueue:
+		p.full = true
+	case p.queue.n <= low:
+		p.full = false
+	}
+	return p.full
 }
 
 // reconsidered bounds how many calls one arrival can push out.

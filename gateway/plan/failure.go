@@ -68,6 +68,7 @@ func Pool(c *config.Config, random func() float64) admission.Options {
 		MaxQueue: s.MaxQueue, Random: random,
 		Thresholds: shedding.Thresholds{s.Thresholds.Critical, s.Thresholds.High, s.Thresholds.Normal, s.Thresholds.Low},
 	}
+	o.LowWater = int(s.LowWatermark * float64(s.MaxQueue))
 	o.WhenFull, _ = shedding.ParseWhenFull(s.WhenFull) // config has validated it
 	return o
 }
