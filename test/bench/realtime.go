@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,10 @@ func realtime(ctx context.Context, length time.Duration, short bool) error {
 		b.row(name+": upstream 429 of attempts", fmt.Sprintf("%d of %d (%.3f %%), %d calls in flight at the kill", r.refused, r.attempts, 100*r.share(), r.inFlight),
 			"≤ 0.1 %", r.share() <= 0.001 || kill && r.refused <= r.inFlight)
 		if !kill {
+			if n := len(r.shed); n > 0 {
+				slices.Sort(r.shed)
+				b.row(name+": refusals at the door", fmt.Sprintf("median %.2f ms, p99 %.2f ms of %d", 1e3*r.shed[n/2], 1e3*r.shed[n*99/100], n), "< 5 ms", r.shed[n*99/100] < 0.005)
+			}
 			b.row(name+": quota used, less the margin", fmt.Sprintf("%.1f %%", 100*r.used), "≥ 98 %", r.used >= 0.98)
 		}
 		fmt.Printf("| %s: answers by status | %s | | |\n", name, r.statuses)
@@ -87,6 +92,7 @@ type played struct {
 	attempts, refused, inFlight int64
 	used                        float64
 	statuses                    string
+	shed                        []float64
 }
 
 func (p *played) share() float64 { return float64(p.refused) / float64(max(p.attempts, 1)) }
@@ -148,6 +154,7 @@ budgets: {levels: %s}
 	r.attempts, r.refused = last.attempts, last.refused
 	r.used = float64(last.tokens-first.tokens) / (realTPM * (1 - realMargin)) / (last.at.Sub(first.at).Minutes())
 	r.statuses = d.statuses()
+	r.shed = d.shed
 	return r, nil
 }
 
@@ -202,6 +209,7 @@ type driver struct {
 
 	mu    sync.Mutex
 	count map[int]int // by status; 0: no answer
+	shed  []float64   // seconds that refusals at the door took
 }
 
 func (d *driver) drive(ctx context.Context, calls []simulation.Call, begin time.Time) {
@@ -227,6 +235,7 @@ func (d *driver) send(ctx context.Context, client *http.Client, c *simulation.Ca
 	}
 	req.Header.Set("Authorization", "Bearer "+realKey)
 	status := 0
+	sent := time.Now()
 	if resp, err := client.Do(req); err == nil {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
@@ -237,6 +246,9 @@ func (d *driver) send(ctx context.Context, client *http.Client, c *simulation.Ca
 	}
 	d.mu.Lock()
 	d.count[status]++
+	if status == http.StatusServiceUnavailable {
+		d.shed = append(d.shed, time.Since(sent).Seconds())
+	}
 	d.mu.Unlock()
 }
 
