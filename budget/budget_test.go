@@ -431,3 +431,114 @@ func BenchmarkReserveSettleOneHotAccount(b *testing.B) {
 		}
 	})
 }
+
+func TestBorrowing(t *testing.T) {
+	l := limit(Tokens, 1000, 1000)
+	l.Borrow = true
+	s := single(ScopeClientKey, l)
+	reserve(t, t0, 1000, s)
+	reserve(t, t0, 900, s) // the next window's, in one piece
+	later(t, t0, 200, 66*time.Second, s)
+	// The debt is paid after 54 s; for a whole window after it nothing is lent.
+	h := reserve(t, at(114*time.Second-time.Millisecond), 900, s)
+	h.Settle(at(114*time.Second-time.Millisecond), tokens(900), Used)
+	later(t, at(114*time.Second-time.Millisecond), 200, 120*time.Second, s)
+	// Two minutes after it was lent there is no debt any more, and it lends again.
+	reserve(t, at(4*time.Minute), 1000, s)
+	reserve(t, at(4*time.Minute), 500, s)
+}
+
+func TestOutputIsChargedWhereItEnds(t *testing.T) {
+	for _, kind := range []Kind{FixedWindow, SlidingWindow, Rate} {
+		l := Limit{Name: "tpm", Dimension: Tokens, Kind: kind, Amount: 1000, Window: time.Minute, OutputAtEnd: true, Burst: 1000}
+		if kind == FixedWindow {
+			l.Burst = 0
+		}
+		s := single(ScopeUpstream, l)
+		h := &Hold{}
+		d := Demand{Requests: 1, Tokens: 500, InputTokens: 300}
+		if a := Reserve(at(time.Second), h, d, s); a.State != Granted {
+			t.Fatalf("%v: %+v", kind, a)
+		}
+		if n := level(s, at(time.Second)); n != 500 {
+			t.Errorf("kind %d: level %d while the answer is under way", kind, n)
+		}
+		h.Settle(at(2*time.Second), Demand{Requests: 1, Tokens: 400, InputTokens: 300}, Used)
+		v := s.View(at(2*time.Second), nil)[0]
+		if v.Reserved != 0 || v.Level < 600 || v.Level > 617 {
+			t.Errorf("kind %d: %+v", kind, v)
+		}
+	}
+}
+
+func TestAWindowIsSpread(t *testing.T) {
+	l := limit(Tokens, 600, 60)
+	l.Kind = FixedWindow
+	s := single(ScopeUpstream, l)
+	reserve(t, t0, 60, s)
+	later(t, t0, 10, time.Second, s)
+	reserve(t, at(30*time.Second), 300, s) // what was not used before is not lost
+	reserve(t, at(59*time.Second), 240, s)
+	later(t, at(59*time.Second), 10, time.Minute, s)
+}
+
+func TestSlicesOweWhatTheyUsedBeyondThem(t *testing.T) {
+	s := single(ScopeUpstream, Limit{Name: "tps", Dimension: Tokens, Kind: FixedWindow, Amount: 100, Window: time.Second, Carry: true, Whole: 6000})
+	reserve(t, t0, 90, s)
+	reserve(t, t0, 250, s) // larger than a slice: while something is left
+	later(t, t0, 50, 3*time.Second, s)
+	later(t, t0, 70, 4*time.Second, s)
+	if a := s.Peek(t0, tokens(6001)); a.State != TooLarge {
+		t.Fatalf("%+v", a)
+	}
+}
+
+func TestRatioScalesRateAndBurstAndKeepsWhatIsTaken(t *testing.T) {
+	s := single(ScopeUpstream, limit(Tokens, 6000, 600))
+	h := reserve(t, t0, 300, s)
+	s.SetRatio(t0, 0.5)
+	if v := s.View(t0, nil)[0]; v.Capacity != 300 || v.Amount != 3000 || v.Level != 0 || v.Reserved != 300 {
+		t.Fatalf("%+v", v)
+	}
+	h.Settle(t0, tokens(0), Used)
+	if n := level(s, t0); n != 300 {
+		t.Fatalf("level %d after everything was given back", n)
+	}
+	s.SetRatio(t0, 1)
+	if v := s.View(t0, nil)[0]; v.Capacity != 600 || v.Ratio != 1 {
+		t.Fatalf("%+v", v)
+	}
+}
+
+func TestAWordCountsAsOfItsCall(t *testing.T) {
+	s := single(ScopeUpstream, limit(Tokens, 6000, 600))
+	h := reserve(t, t0, 100, s) // 500 are left here
+	reserve(t, t0, 200, s)      // after it was sent
+	s.Observe(at(time.Second), Observation{Dimension: Tokens, Window: time.Minute, Limit: -1, Remaining: 450, Since: h})
+	if n := level(s, at(time.Second)); n != 350 { // 300 + a second's refill - the 50 that somebody else took
+		t.Fatalf("level %d", n)
+	}
+}
+
+func TestTwoRefusalsOfOneCauseCorrectOnce(t *testing.T) {
+	s := single(ScopeUpstream, limit(Tokens, 6000, 600))
+	var holds []*Hold
+	for range 3 {
+		holds = append(holds, reserve(t, t0, 100, s))
+	}
+	for i, h := range holds { // the upstream was empty, and says so to each
+		h.Settle(t0, Demand{}, Refused)
+		f := s.Observe(t0, Observation{Dimension: Tokens, Limit: -1, Remaining: -1, Refused: true, BlockedFor: time.Second, Demand: tokens(100), Since: h})
+		if f.Unexplained {
+			t.Errorf("refusal %d is not explained by the first", i)
+		}
+	}
+	if n := level(s, t0); n != 0 {
+		t.Fatalf("level %d", n)
+	}
+	h := reserve(t, at(time.Second), 100, s)
+	h.Settle(at(time.Second), Demand{}, Refused)
+	if f := s.Observe(at(time.Second), Observation{Dimension: Tokens, Limit: -1, Remaining: -1, Refused: true, BlockedFor: time.Second, Demand: tokens(100), Since: h}); !f.Unexplained {
+		t.Fatal("the level was right, and a refusal came all the same")
+	}
+}
