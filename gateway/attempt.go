@@ -131,6 +131,9 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 func (a *try) observe(resp *http.Response) {
 	told := a.up.dialect.Observe(resp.StatusCode, resp.Header)
 	if len(told) == 0 {
+		if len(a.up.counts.Preset.Headers) > 0 {
+			a.x.ticket.heard()
+		}
 		return
 	}
 	var buf [4]budget.Observation

@@ -198,6 +198,17 @@ func (t *ticket) observe(observations ...budget.Observation) {
 	d.step(now)
 }
 
+// heard tells the lane of the call's attempt that its upstream has answered, without
+// a word about limits.
+func (t *ticket) heard() {
+	l := t.Grant().Lane
+	d := lockLane(l)
+	defer d.mu.Unlock()
+	if d.pool.Answered(l) {
+		d.step(d.clock.now())
+	}
+}
+
 // ramped tells the lane of the call's attempt that its traffic grew too quickly.
 func (t *ticket) ramped() {
 	l := t.Grant().Lane

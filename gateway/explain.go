@@ -249,7 +249,7 @@ func endpointOf(name string) (providers.Endpoint, bool) {
 // remember keeps what the candidates say for the request's trail, the first time it
 // cannot go at once.
 func (x *exchange) remember() {
-	if x.rt.cfg.Server.Trails == 0 || x.record.Candidates != nil {
+	if x.rt.cfg.Server.Trails == 0 || x.record.Candidates != nil || !x.g.trails.mayLook(x.g.clock.now()) {
 		return
 	}
 	o := x.ticket.explain()

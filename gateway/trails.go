@@ -3,7 +3,10 @@ package gateway
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/telemetry"
 )
 
@@ -14,6 +17,30 @@ type trails struct {
 	ring []telemetry.Record
 	next int
 	byID map[string]int
+
+	looked atomic.Int64 // which second, and how many looks in it: second<<16 | looks
+}
+
+// looksPerSecond bounds the calls whose candidates are kept: a look takes the pool's
+// lock for as long as there are accounts.
+const looksPerSecond = 50
+
+// mayLook counts a look, or answers that there have been enough in this second.
+func (t *trails) mayLook(now budget.Instant) bool {
+	second := int64(now) / int64(time.Second) << 16
+	for {
+		was := t.looked.Load()
+		next := was + 1
+		if was < second {
+			next = second + 1
+		}
+		if next-second > looksPerSecond {
+			return false
+		}
+		if t.looked.CompareAndSwap(was, next) {
+			return true
+		}
+	}
 }
 
 // resize sets how many are kept; what is kept stays as far as there is room.

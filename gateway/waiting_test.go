@@ -321,3 +321,23 @@ client_keys: [{name: test, key: {{key}}}]
 		t.Fatalf("told %v, learned %v: %+v", told, learned, g.BucketStates())
 	}
 }
+
+func TestLooksAreBounded(t *testing.T) {
+	var tr trails
+	now := budget.Instant(1_700_000_000_000_000_000)
+	count := func() (n int) {
+		for range 1000 {
+			if tr.mayLook(now) {
+				n++
+			}
+		}
+		return n
+	}
+	if n := count(); n != looksPerSecond {
+		t.Fatalf("%d looks in a second", n)
+	}
+	now = now.Add(time.Second)
+	if n := count(); n != looksPerSecond {
+		t.Fatalf("%d looks in the next second", n)
+	}
+}

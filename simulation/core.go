@@ -41,13 +41,12 @@ type route struct {
 // call is one request inside the core.
 type call struct {
 	admission.Call
-	c       *Call
-	r       *route
-	state   fallback.State
-	last    int // target of the last failure
-	began   budget.Instant
-	scale   [2]float64 // how wrong the estimates are: input, output
-	outputs []int64    // expected, by target
+	c     *Call
+	r     *route
+	state fallback.State
+	last  int // target of the last failure
+	began budget.Instant
+	scale [2]float64 // how wrong the estimates are: input, output
 }
 
 func newCore(w *world) (*core, error) {

@@ -1,7 +1,6 @@
 package simulation
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -108,9 +107,4 @@ func (r *Result) RefusedAfter(t time.Duration) (n int) {
 		}
 	}
 	return n
-}
-
-func round(x float64, digits int) float64 {
-	p := math.Pow10(digits)
-	return math.Round(x*p) / p
 }

@@ -175,6 +175,7 @@ func (p *Pool) Observe(now budget.Instant, l *Lane, since *Call, o budget.Observ
 	if since != nil && since.grant.Lane == l {
 		o.Since = &since.hold
 	}
+	l.answered = true
 	f := l.Budget.Observe(now, o)
 	if f.Learned {
 		p.Learned(now, l)
@@ -182,6 +183,16 @@ func (p *Pool) Observe(now budget.Instant, l *Lane, since *Call, o budget.Observ
 	if o.Refused && l.rate.refused(now, o.Dimension, l.nominal(o.Dimension), f) {
 		l.applyRatio(now)
 	}
+}
+
+// Answered ends the slow start of a lane whose limits nobody knows, and says whether it
+// did: its upstream has answered.
+func (p *Pool) Answered(l *Lane) bool {
+	if l.answered {
+		return false
+	}
+	l.answered = true
+	return l.Unknown
 }
 
 // Learned takes the rates of a lane from what its buckets say now, where the provider

@@ -5,6 +5,8 @@
 package protection
 
 import (
+	"math"
+	"sync"
 	"sync/atomic"
 )
 
@@ -27,9 +29,13 @@ type Options struct {
 
 // Sample is what the process uses. Limits of zero are not known, and not checked.
 type Sample struct {
+	// HeapBytes is what counts against MemoryLimit, garbage that is not yet collected
+	// included. Both are bytes.
 	HeapBytes, MemoryLimit uint64
-	OpenFiles, FileLimit   uint64
-	Goroutines             int
+	// OpenFiles are the descriptors in use, of the FileLimit that there may be.
+	OpenFiles, FileLimit uint64
+	// Goroutines is how many there are.
+	Goroutines int
 }
 
 // Reason is why a call was refused; empty: it was not.
@@ -46,8 +52,10 @@ const (
 
 // State is what the guard sees now.
 type State struct {
+	// InFlight is the number of calls inside, BodyBytes the bytes held for bodies.
 	InFlight, BodyBytes int64
-	Sample              Sample
+	// Sample is the last one taken.
+	Sample Sample
 	// Pressure is the highest share of its bound that anything uses; 1 is full.
 	Pressure float64
 	// Refusing is why calls are refused for what was sampled last; empty: they are not.
@@ -64,6 +72,9 @@ type Guard struct {
 	sample   atomic.Pointer[Sample]
 	refusing atomic.Pointer[Reason] // for what was sampled
 	refused  [5]atomic.Int64
+
+	sampling sync.Mutex
+	short    [3]bool // which of uses refuses; guarded by sampling
 }
 
 // New makes a guard that has taken its first sample.
@@ -87,18 +98,24 @@ func (g *Guard) Configure(o Options) {
 
 // Enter lets a call in or says why not. Every call that is let in ends in Leave.
 func (g *Guard) Enter() (bool, Reason) {
-	o := g.o.Load()
-	if n := g.inFlight.Add(1); o.MaxInFlight > 0 && n > o.MaxInFlight {
-		return g.turnAway(InFlight)
+	most := g.o.Load().MaxInFlight
+	for {
+		// Counting first and checking afterwards would let a call that is refused take,
+		// for a moment, the place of one that fits.
+		n := g.inFlight.Load()
+		if most > 0 && n >= most {
+			return g.turnAway(InFlight)
+		}
+		if why := *g.refusing.Load(); why != "" {
+			return g.turnAway(why)
+		}
+		if g.inFlight.CompareAndSwap(n, n+1) {
+			return true, ""
+		}
 	}
-	if why := g.refusing.Load(); *why != "" {
-		return g.turnAway(*why)
-	}
-	return true, ""
 }
 
 func (g *Guard) turnAway(why Reason) (bool, Reason) {
-	g.inFlight.Add(-1)
 	g.refused[index(why)].Add(1)
 	return false, why
 }
@@ -107,44 +124,62 @@ func (g *Guard) turnAway(why Reason) (bool, Reason) {
 func (g *Guard) Leave() { g.inFlight.Add(-1) }
 
 // Hold takes room for n bytes of a body; false: there is none. Every byte held ends in
-// Release.
+// Release. Zero and less take nothing.
 func (g *Guard) Hold(n int64) bool {
 	most := g.o.Load().MaxBodyBytes
-	if total := g.body.Add(n); most > 0 && total > most {
-		g.body.Add(-n)
-		g.refused[index(BodyBytes)].Add(1)
-		return false
+	if most <= 0 {
+		most = math.MaxInt64
+	}
+	for n > 0 {
+		held := g.body.Load()
+		if n > most-held { // the sum could overflow, the difference cannot
+			g.refused[index(BodyBytes)].Add(1)
+			return false
+		}
+		if g.body.CompareAndSwap(held, held+n) {
+			break
+		}
 	}
 	return true
 }
 
-// Release gives n bytes back.
-func (g *Guard) Release(n int64) { g.body.Add(-n) }
+// Release gives n bytes back. Zero and less give nothing, and no more is given back than
+// is held.
+func (g *Guard) Release(n int64) {
+	for n > 0 {
+		held := g.body.Load()
+		if g.body.CompareAndSwap(held, max(held-n, 0)) {
+			return
+		}
+	}
+}
 
 // InFlight is the number of calls inside.
 func (g *Guard) InFlight() int64 { return g.inFlight.Load() }
 
-// release is how far below its bound a use must fall before calls are let in again.
-const release = 0.05
+// release is the part of its bound below which a use must fall before calls are let in
+// again.
+const release = 0.95
 
 // Refresh takes a new sample. The gateway does so a few times a second; Enter never
-// samples.
+// samples. The Sample of the Options must not call Refresh or Configure.
 func (g *Guard) Refresh() {
+	g.sampling.Lock()
+	defer g.sampling.Unlock()
 	o := g.o.Load()
 	s := o.Sample()
-	g.sample.Store(&s)
-	before := g.refusing.Load()
 	why := Reason("")
-	for _, u := range uses(o, &s) {
+	for i, u := range uses(o, &s) {
 		limit := u.bound
-		if before != nil && *before == u.reason {
-			limit -= release
+		if g.short[i] {
+			limit *= release
 		}
-		if u.bound > 0 && u.share >= limit {
+		g.short[i] = u.bound > 0 && u.share >= limit
+		if g.short[i] && why == "" {
 			why = u.reason
-			break
 		}
 	}
+	g.sample.Store(&s)
 	g.refusing.Store(&why)
 }
 
