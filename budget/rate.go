@@ -11,14 +11,14 @@ import (
 // askRate answers when p fits behind before.
 func (b *bucket) askRate(now Instant, before int64, p part) Instant {
 	n := p.n + b.within(p.late, b.horizon(now))
-	due := b.due(now) + b.unheard(now)
-	if n > b.capacity { // above the burst: when the bucket is full, into debt
-		if before+due == 0 {
+	others := before + b.unheard(now)
+	if n > b.capacity { // above the burst: when the upstream's bucket is full, into debt
+		if others == 0 {
 			return b.tat
 		}
-		return max(b.tat, now) + b.cost(before+due)
+		return max(b.tat, now) + b.cost(others)
 	}
-	at := max(b.tat, now) + b.cost(before+due) + b.cost(n) - b.cost(b.capacity)
+	at := max(b.tat, now) + b.cost(others+b.due(now)) + b.cost(n) - b.cost(b.capacity)
 	if at > now && b.limit.Borrow && now >= b.borrowed && at-now <= Instant(b.window) {
 		return now
 	}

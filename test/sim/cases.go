@@ -131,7 +131,7 @@ func studies() []study {
 	minutes := 0
 	out = append(out, each("calls above the burst", []study{ways()[0], ways()[0], ways()[3]}, func(s *study) {
 		s.load, s.tpm, s.rpm, s.goal = 1.5, 20_000, 600, goal{refused: 0, used: 0.95, mirror: true}
-		s.goal.known = "a call above the burst goes when the bucket is full, and waits for answers under way to be charged"
+		s.goal.known = "a call above the burst goes when the bucket is full, and such buckets are full for a moment only"
 		if minutes == 0 {
 			s.name, s.upstream.Burst = "calls above our burst, a minute's upstream", time.Minute
 		}
