@@ -34,7 +34,7 @@ sim: ## docs/zero-429.md's tables: recorded traffic in virtual time, five seeds 
 	go run ./test/sim $(SIMARGS)
 
 realtime: ## the recording over HTTP in real time, then with a kill -9 in the middle; REALTIME (5m) each
-	go run ./test/bench -realtime $(REALTIME)
+	go run ./test/bench -realtime $(REALTIME) $(REALTIMEARGS)
 
 lint: gofmt vet staticcheck ## gofmt, go vet and staticcheck
 

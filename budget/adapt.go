@@ -20,7 +20,7 @@ func (s *Scope) learn(now Instant, o *Observation) bool {
 	if i >= 0 {
 		return s.tell(now, s.buckets[i], o.Limit)
 	}
-	if o.Window < time.Second || o.Window > 31*24*time.Hour || len(s.buckets) >= maxMarks {
+	if o.Dimension > OutputTokens || o.Window < time.Second || o.Window > 31*24*time.Hour || len(s.buckets) >= maxMarks {
 		return false
 	}
 	l := s.template

@@ -61,6 +61,7 @@ func TestNonsenseLevelsAreBounded(t *testing.T) {
 	for _, l := range []Levels{
 		{At: Never, Blocked: Never, Buckets: []Level{{Name: "tokens", Dimension: Tokens, Taken: 1 << 62, Amount: 1 << 62}}},
 		{At: -Never, Buckets: []Level{{Name: "tokens", Dimension: Tokens, Taken: -5, Amount: -5}}},
+		{Buckets: []Level{{Dimension: 200, Window: time.Minute, Learned: true, Amount: 5}, {Dimension: Cost, Window: time.Minute, Learned: true, Amount: 5}}},
 		{Buckets: []Level{{Name: "x", Dimension: Requests, Window: -1, Learned: true, Amount: 5}}},
 	} {
 		s.Restore(t0, l, false)
