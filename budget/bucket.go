@@ -99,7 +99,7 @@ func (b *bucket) set(l Limit, kind ScopeKind) {
 		b.capacity = b.amount
 	}
 	b.whole = max(b.capacity, portion(amount, share))
-	if amount > 0 && l.Whole > 0 {
+	if amount > 0 && l.Carry && l.Whole > 0 {
 		b.whole = max(l.Whole, 1)
 	}
 }
@@ -145,7 +145,7 @@ func (b *bucket) roll(now Instant) {
 	case Calendar:
 		if now >= b.end {
 			b.start, b.end = b.period(now)
-			b.used = 0
+			b.used, b.owed = 0, 0
 		}
 	}
 }

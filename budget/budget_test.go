@@ -542,3 +542,27 @@ func TestTwoRefusalsOfOneCauseCorrectOnce(t *testing.T) {
 		t.Fatal("the level was right, and a refusal came all the same")
 	}
 }
+
+func TestAWordGivesNothingBackThatTimeHas(t *testing.T) {
+	s := single(ScopeUpstream, limit(Tokens, 6000, 600))
+	say := func(now Instant, n int64) {
+		for range words {
+			s.Observe(now, Observation{Dimension: Tokens, Limit: -1, Remaining: n})
+		}
+	}
+	say(t0, 0)
+	reserve(t, at(5*time.Second), 150, s).Settle(at(5*time.Second), tokens(150), Used)
+	say(at(5*time.Second), 600)
+	if n := level(s, at(5*time.Second)); n != 450 {
+		t.Fatalf("level %d; without a word it would be 450", n)
+	}
+}
+
+func TestAToldLimitThatShrinksLeavesABoundedDebt(t *testing.T) {
+	s := single(ScopeUpstream)
+	s.Observe(t0, Observation{Dimension: Requests, Window: time.Second, Limit: 1 << 50, Remaining: 0})
+	s.Observe(t0, Observation{Dimension: Requests, Window: time.Second, Limit: 1, Remaining: -1})
+	if v := s.View(t0, nil)[0]; v.Full.Sub(t0) > 10*time.Second {
+		t.Fatalf("full in %v", v.Full.Sub(t0))
+	}
+}

@@ -154,8 +154,8 @@ func (b *bucket) believe(now Instant, n int64) {
 		b.hear(now, b.lower(now, n))
 		return
 	}
-	if b.limit.Kind == Rate && b.tat <= now {
-		b.owed = 0 // time has given it back
+	if b.limit.Kind == Rate {
+		b.forget(now)
 	}
 	if b.gap < words {
 		return
@@ -190,8 +190,8 @@ func (b *bucket) lower(now Instant, n int64) int64 {
 	if n <= 0 {
 		return 0
 	}
+	b.charge(now, n)
 	b.lowered += n
 	b.owed += n
-	b.charge(now, n)
 	return n
 }

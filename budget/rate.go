@@ -29,6 +29,7 @@ func (b *bucket) chargeRate(now Instant, n int64) {
 	if n == 0 {
 		return
 	}
+	b.forget(now)
 	b.tat = max(b.tat, now) + b.cost(n)
 	if !b.limit.Borrow {
 		return
@@ -47,13 +48,22 @@ func (b *bucket) settleRate(now, at Instant, held, actual int64) {
 	}
 }
 
+// forget lets time give back what observations have taken away: without them the bucket
+// would be full by now.
+func (b *bucket) forget(now Instant) {
+	if b.owed > 0 {
+		b.owed = min(b.owed, b.units(max(b.tat-now, 0)))
+	}
+}
+
 // rescale keeps the taken units what they are when the rate has changed from a
 // bucket of the same limit.
 func (b *bucket) rescale(now Instant, old *bucket) {
 	if old.tat <= now || old.amount <= 0 || b.amount <= 0 {
 		return
 	}
-	b.tat = now + b.cost(old.units(old.tat-now))
+	worst := now + b.cost(b.capacity) + b.cost(b.amount) // a window's debt
+	b.tat = min(now+b.cost(old.units(old.tat-now)), worst)
 }
 
 // A bucket that somebody else uses too is emptier than its provider's last word. What

@@ -103,7 +103,7 @@ type Limit struct {
 	// upstream. Where it crosses a boundary, both windows are charged.
 	Straddle time.Duration
 	// Whole is the largest single demand that is ever taken; a window's demand above
-	// Amount goes once something of the window is left. Zero: Amount.
+	// Amount goes once something of the window is left. Only with Carry. Zero: Amount.
 	Whole int64
 	// Carry takes what a window used beyond its Amount over into the next ones, as
 	// slices of a longer limit do.

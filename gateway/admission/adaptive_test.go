@@ -134,6 +134,7 @@ func TestALoweredLimitIsMeasuredAndSearched(t *testing.T) {
 			owed -= 100
 			sent++
 			r.attempt(now)
+			r.flow.try(budget.Demand{budget.Tokens: 100})
 			if level < 100 {
 				if now > after(2*time.Minute) {
 					refused++
@@ -220,5 +221,27 @@ func TestACutLaneGrantsLess(t *testing.T) {
 	}
 	if v := l.Budget.View(after(time.Minute), nil)[0]; v.Capacity != 800 || v.Amount != 48_000 {
 		t.Fatalf("the burst was not scaled along: %+v", v)
+	}
+}
+
+func TestAQuietLaneIsNotMeasured(t *testing.T) {
+	o, _ := AdaptivePreset("balanced")
+	r := newRateControl(o)
+	for i := range 16 { // a twentieth of the rate, a quarter of it refused
+		now := after(time.Duration(2*i) * time.Second)
+		r.attempt(now)
+		r.flow.try(budget.Demand{budget.Tokens: 100})
+		if i%4 == 3 {
+			refuse(r, now)
+			continue
+		}
+		r.flow.add(budget.Demand{budget.Tokens: 100}, 1)
+	}
+	if r.ratio != 0.8 {
+		t.Fatalf("ratio %v: what was asked for was taken for the limit", r.ratio)
+	}
+	r.grow(after(24 * time.Hour))
+	if r.ratio != 1 {
+		t.Fatalf("ratio %v after a day", r.ratio)
 	}
 }

@@ -52,6 +52,7 @@ type Call struct {
 	status   Status
 	fresh    bool // has not been looked at since it arrived or was refined
 	retried  bool
+	exempt   bool // waits outside the queue's bound
 	arrived  budget.Instant
 	seq      uint64
 	order    []uint8 // targets in the order of choice; nil: the route's

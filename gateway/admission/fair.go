@@ -76,12 +76,18 @@ func (f *flow) insert(c *Call) {
 	switch {
 	case f.tail == nil || f.tail.seq < c.seq:
 		c.prev, c.next = f.tail, nil
-	default:
+	case c.seq < f.head.seq || c.seq-f.head.seq < f.tail.seq-c.seq: // nearer to the head
 		c.next = f.head
 		for c.next.seq < c.seq {
 			c.next = c.next.next
 		}
 		c.prev = c.next.prev
+	default:
+		c.prev = f.tail
+		for c.prev.seq > c.seq {
+			c.prev = c.prev.prev
+		}
+		c.next = c.prev.next
 	}
 	if c.prev == nil {
 		f.head = c
@@ -171,17 +177,18 @@ func (t *tally) charge(seconds float64) {
 	}
 }
 
-// share is a demand's dominant share of a lane, in seconds of the lane's whole rate.
-func (l *Lane) share(d *budget.Demand) float64 {
+// share is a demand's dominant share of everything that the pool's lanes let through, in
+// seconds of it: the same demand costs the same on whatever lane it is served.
+func (p *Pool) share(d *budget.Demand) float64 {
+	tokens, calls := p.nominal()
 	s := 0.0
-	known := false
-	if l.TokensPerSecond > 0 {
-		s, known = float64(d[budget.Tokens])/l.TokensPerSecond, true
+	if tokens > 0 {
+		s = float64(d[budget.Tokens]) / tokens
 	}
-	if l.CallsPerSecond > 0 {
-		s, known = max(s, float64(d[budget.Requests])/l.CallsPerSecond), true
+	if calls > 0 {
+		s = max(s, float64(d[budget.Requests])/calls)
 	}
-	if !known { // only the ratios between clients matter
+	if tokens <= 0 && calls <= 0 { // only the ratios between clients matter
 		s = float64(max(d[budget.Tokens], d[budget.InputTokens]+d[budget.OutputTokens], d[budget.Requests])) / 1000
 	}
 	return s

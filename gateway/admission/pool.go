@@ -165,7 +165,7 @@ func (p *Pool) Settle(now budget.Instant, c *Call, actual budget.Demand, o budge
 	}
 	l.rate.flow.add(c.grant.Demand, -1)
 	l.rate.flow.add(actual, 1)
-	c.discharge(l.share(&actual))
+	c.discharge(p.share(&actual))
 	return c.hold.Settle(now, actual, o)
 }
 

@@ -23,8 +23,9 @@ type lineup struct {
 
 // queue holds the waiting calls: strict classes, then fair between clients, then arrival.
 type queue struct {
-	lines [classes]lineup
-	n     int
+	lines  [classes]lineup
+	n      int
+	exempt int // of them, calls that came back after an attempt: the bound is not theirs
 }
 
 func newQueue() queue {
@@ -53,6 +54,10 @@ func (q *queue) put(c *Call) {
 	t.waiting += c.tokens
 	l.append(c)
 	q.n++
+	if c.retried {
+		q.exempt++
+		c.exempt = true
+	}
 	l.count(c, 1)
 }
 
@@ -68,6 +73,10 @@ func (q *queue) remove(c *Call) {
 	l.unlink(c)
 	c.flow, c.status = nil, Idle
 	q.n--
+	if c.exempt {
+		q.exempt--
+		c.exempt = false
+	}
 	l.count(c, -1)
 }
 
@@ -129,12 +138,18 @@ func (l *lineup) append(c *Call) {
 	switch {
 	case l.newest == nil || l.newest.seq < c.seq:
 		c.older, c.newer = l.newest, nil
-	default:
+	case c.seq-l.oldest.seq < l.newest.seq-c.seq || c.seq < l.oldest.seq: // nearer to the oldest
 		c.newer = l.oldest
 		for c.newer.seq < c.seq {
 			c.newer = c.newer.newer
 		}
 		c.older = c.newer.older
+	default:
+		c.older = l.newest
+		for c.older.seq > c.seq {
+			c.older = c.older.older
+		}
+		c.newer = c.older.newer
 	}
 	if c.older == nil {
 		l.oldest = c

@@ -50,6 +50,7 @@ const (
 	// A search ends when good and bad are this close, a share of the configured rate.
 	searchedTo  = 0.02
 	longestHold = 16
+	leastRatio  = 0.01
 )
 
 func newRateControl(o Adaptive) *rateControl {
@@ -150,10 +151,10 @@ func (r *rateControl) pause() time.Duration {
 // cut answers the ratio to go to.
 func (r *rateControl) cut(now budget.Instant, dim budget.Dimension, nominal float64) (float64, bool) {
 	plain := max(r.ratio*r.o.Factor, min(r.o.Floor, r.ratio))
-	share, over := r.flow.measure(now, dim, nominal)
+	share, over := r.flow.measure(now, dim, nominal, r.share())
 	switch {
 	case over >= measuredAfter && share < r.ratio:
-		good := min(share*belowMeasured, r.ratio)
+		good := max(min(share*belowMeasured, r.ratio), leastRatio)
 		r.search, r.holds = search{good: good, bad: r.ratio}, r.o.Hold
 		return good, true
 	case over >= roughAfter && plain < 1.1*share:
@@ -181,7 +182,12 @@ func (r *rateControl) grow(now budget.Instant) bool {
 		to = min(to, (r.search.good+r.search.bad)/2)
 	}
 	r.ratio = min(to, 1)
-	r.next = now.Add(max(r.o.Every, time.Millisecond))
+	r.next = r.next.Add(max(r.o.Every, time.Millisecond))
+	if r.search.good == 0 { // the steps of a pause, too
+		for r.next <= now && r.ratio < 1 {
+			r.ratio, r.next = min(r.ratio+max(r.o.Step, 0.001), 1), r.next.Add(max(r.o.Every, time.Millisecond))
+		}
+	}
 	switch {
 	case r.ratio > 0.995:
 		r.ratio, r.next, r.search, r.holds = 1, budget.Never, search{}, r.o.Hold
@@ -225,12 +231,13 @@ func (t *trim) heal(now budget.Instant) bool {
 // refusals: between two refusals it took what its limit allows.
 type flowMeter struct {
 	flow  budget.Demand
+	tried budget.Demand // with what was refused
 	marks []flowMark
 }
 
 type flowMark struct {
-	at   budget.Instant
-	flow budget.Demand
+	at          budget.Instant
+	flow, tried budget.Demand
 }
 
 const (
@@ -244,6 +251,13 @@ const (
 func (f *flowMeter) add(d budget.Demand, sign int64) {
 	for i := range f.flow {
 		f.flow[i] += sign * d[i]
+	}
+}
+
+// try counts what a call asked of the upstream.
+func (f *flowMeter) try(d budget.Demand) {
+	for i := range f.tried {
+		f.tried[i] += d[i]
 	}
 }
 
@@ -262,18 +276,23 @@ func (f *flowMeter) mark(now budget.Instant) {
 	for drop < len(f.marks) && (now.Sub(f.marks[drop].at) > flowMemory || len(f.marks)-drop >= maxFlowMarks) {
 		drop++
 	}
-	f.marks = append(f.marks[:copy(f.marks, f.marks[drop:])], flowMark{now, f.flow})
+	f.marks = append(f.marks[:copy(f.marks, f.marks[drop:])], flowMark{now, f.flow, f.tried})
 }
 
+// busy is the share of the rate in force that must have been asked for: an upstream that
+// is asked for less shows what was asked, and not its limit.
+const busy = 0.7
+
 // measure answers which share of the nominal rate was accepted while refusals went
-// on, and for how long they have.
-func (f *flowMeter) measure(now budget.Instant, dim budget.Dimension, nominal float64) (float64, time.Duration) {
+// on, and for how long they have; zero where too little was asked for, of the share of
+// it that was in force.
+func (f *flowMeter) measure(now budget.Instant, dim budget.Dimension, nominal, force float64) (float64, time.Duration) {
 	if nominal <= 0 || len(f.marks) < 2 {
 		return 0, 0
 	}
 	first := f.marks[0]
 	over := now.Sub(first.at)
-	if over <= 0 {
+	if over <= 0 || float64(f.tried[dim]-first.tried[dim]) < busy*force*nominal*over.Seconds() {
 		return 0, 0
 	}
 	return float64(f.flow[dim]-first.flow[dim]) / over.Seconds() / nominal, over

@@ -295,3 +295,35 @@ func TestAFullQueueHasRoomAgainAtItsLowWater(t *testing.T) {
 		}
 	}
 }
+
+func TestServiceCostsTheSameOnEveryLane(t *testing.T) {
+	fast, slow := lane("a", rate("tpm", budget.Tokens, 60_000, 1000)), lane("b", rate("tpm", budget.Tokens, 6_000, 1000))
+	fast.TokensPerSecond, slow.TokensPerSecond = 1000, 100
+	p := New(Options{MaxQueue: 10_000, Thresholds: shedding.Thresholds{1, 1, 1, 1}}, []*Lane{fast, slow})
+	r := route([]*Lane{fast, slow})
+	served := map[string]int64{}
+	backlog := func(client string, tokens int64) {
+		c := call(r, tokens, time.Hour)
+		c.Client, c.Deadline = client, after(time.Hour)
+		p.Arrive(t0, c)
+	}
+	for range 60 {
+		backlog("small", 50)
+		backlog("large", 300)
+	}
+	for second := range 600 {
+		now := after(time.Duration(second) * time.Second)
+		out, _ := p.Step(now, nil)
+		for _, e := range out {
+			if e.Kind == EffectGrant {
+				n := e.Grant.Demand[budget.Tokens]
+				served[e.Call.Client] += n
+				p.Settle(now, e.Call, e.Grant.Demand, budget.Used, Report{})
+				backlog(e.Call.Client, n)
+			}
+		}
+	}
+	if d := served["small"] - served["large"]; d > 2000 || d < -2000 {
+		t.Fatalf("%v tokens for two equal clients", served)
+	}
+}

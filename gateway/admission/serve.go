@@ -120,7 +120,7 @@ func (p *Pool) charge(now budget.Instant, c *Call, s *survey) {
 	t := c.flow.tally
 	l.virtual = max(l.virtual, t.virtual)
 	p.leave(c)
-	c.tally, c.charged = t, s.lane.share(&s.demand)
+	c.tally, c.charged = t, p.share(&s.demand)
 	t.inFlight++
 	t.charge(c.charged)
 	t.served.add(now, c.tokens)
@@ -154,6 +154,7 @@ func (p *Pool) granted(now budget.Instant, c *Call) {
 	}
 	c.attempts++
 	l.rate.flow.add(c.grant.Demand, 1)
+	l.rate.flow.try(c.grant.Demand)
 	l.rate.attempt(now)
 	if l.ramp.granted(now) {
 		l.applyRatio(now)

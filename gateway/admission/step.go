@@ -79,9 +79,9 @@ func (p *Pool) crowded() bool {
 		low = p.o.MaxQueue
 	}
 	switch {
-	case p.queue.n > p.o.MaxQueue:
+	case p.queue.n-p.queue.exempt > p.o.MaxQueue:
 		p.full = true
-	case p.queue.n <= low:
+	case p.queue.n-p.queue.exempt <= low:
 		p.full = false
 	}
 	return p.full
@@ -137,12 +137,21 @@ func (p *Pool) wait(now budget.Instant, class shedding.Class, c *Call) time.Dura
 	return time.Duration(min(seconds, 1e6) * float64(time.Second))
 }
 
-// capacity is what the pool's lanes let through together, of tokens and calls per
+// capacity is what the pool's lanes let through together now, of tokens and calls per
 // second; zero where a lane's limit is not known.
 func (p *Pool) capacity() (tokens, calls float64) {
+	return p.together(func(l *Lane) float64 { return l.Ratio() })
+}
+
+// nominal is the same by the configured limits.
+func (p *Pool) nominal() (tokens, calls float64) {
+	return p.together(func(*Lane) float64 { return 1 })
+}
+
+func (p *Pool) together(ratioOf func(l *Lane) float64) (tokens, calls float64) {
 	allTokens, allCalls := true, true
 	for _, l := range p.lanes {
-		ratio := l.Ratio()
+		ratio := ratioOf(l)
 		tokens += l.TokensPerSecond * ratio
 		calls += l.CallsPerSecond * ratio
 		allTokens = allTokens && l.TokensPerSecond > 0
@@ -169,6 +178,9 @@ func (p *Pool) makeRoom(now budget.Instant, newcomer *Call) {
 	victim := newcomer
 	if !v.Newcomer {
 		victim = p.victim(newcomer, v)
+	}
+	if victim.retried { // it is exempt from the bound, so it makes no room
+		victim = newcomer
 	}
 	p.refuse(now, victim, QueueFull)
 }
