@@ -25,6 +25,7 @@ const (
 	realTPM    = 300_000
 	realMargin = 0.01
 	realLoad   = 1.5
+	realFrom   = 15 * time.Minute // the recording's first minute is a lull
 	realKey    = "sk-sluice-realtime-000001"
 )
 
@@ -78,7 +79,7 @@ func (b *bench) recording(length time.Duration) ([]simulation.Call, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec, err := trace.Read(z, trace.Options{Length: length})
+	rec, err := trace.Read(z, trace.Options{From: realFrom, Length: length})
 	if err != nil {
 		return nil, err
 	}
