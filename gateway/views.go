@@ -66,6 +66,25 @@ func (g *Gateway) QueueDepth() map[string]int {
 	return out
 }
 
+// QueueOldest is telemetry.Source's.
+func (g *Gateway) QueueOldest() map[string]float64 {
+	out := map[string]float64{}
+	now := g.clock.now()
+	for c := shedding.Critical; c <= shedding.Low; c++ {
+		out[c.String()] = 0
+	}
+	for _, d := range g.current.Load().dispatchers {
+		d.mu.Lock()
+		for c := shedding.Critical; c <= shedding.Low; c++ {
+			if at := d.pool.Oldest(c); at > 0 {
+				out[c.String()] = max(out[c.String()], now.Sub(at).Seconds())
+			}
+		}
+		d.mu.Unlock()
+	}
+	return out
+}
+
 // AccountState is one account of a provider with its keys, by fingerprint.
 type AccountState struct {
 	Provider, Account string

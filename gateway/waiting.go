@@ -85,10 +85,23 @@ func (x *exchange) await(ctx context.Context) (admission.Effect, error) {
 			Refusal: admission.Refusal{Reason: admission.NoKeys, At: Never}})
 	}
 	x.remember()
+	x.record.Queued = true
+	var e admission.Effect
+	var err error
 	if !x.req.Stream || x.route.comments <= 0 {
-		return t.wait(ctx)
+		e, err = t.wait(ctx)
+	} else {
+		e, err = x.awaitWithComments(ctx)
 	}
-	return x.awaitWithComments(ctx)
+	switch {
+	case err != nil:
+		x.record.LeftQueue = "gone"
+	case e.Kind == admission.EffectRefuse:
+		x.record.LeftQueue = "refused"
+	default:
+		x.record.LeftQueue = "granted"
+	}
+	return e, err
 }
 
 // overrule sends a call that would not have been sent now.

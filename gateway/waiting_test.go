@@ -182,7 +182,7 @@ func TestExplainAndTrails(t *testing.T) {
 		}
 		chat(h, []byte(ask)) // waits a minute
 		trail, ok := g.Trail(sink.records[1].ID)
-		if !ok || trail.QueueWait != time.Minute || len(trail.Candidates) != 1 || trail.Candidates[0].Says != "wait" || trail.Candidates[0].WaitMS != 60_000 {
+		if !ok || !trail.Queued || trail.LeftQueue != "granted" || trail.QueueWait != time.Minute || len(trail.Candidates) != 1 || trail.Candidates[0].Says != "wait" || trail.Candidates[0].WaitMS != 60_000 {
 			t.Fatalf("%+v", trail)
 		}
 		if e, _ = g.Explain(t.Context(), Question{Body: []byte(ask), Key: "test"}); e.Verdict != "wait" {

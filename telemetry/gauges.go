@@ -39,6 +39,8 @@ type Protection struct {
 type Source interface {
 	Buckets() []Bucket
 	QueueDepth() map[string]int // by class
+	// QueueOldest is how many seconds the call has waited that has waited longest, by class.
+	QueueOldest() map[string]float64
 	Keys() []KeyUp
 	InFlight() int64
 	Lanes() []Lane
@@ -51,7 +53,7 @@ type gauges struct {
 	source                                          Source
 	limit, level, reserved, debt, depth, up, flying *prometheus.Desc
 
-	ratio, breaker, bodies, pressure, turnedAway *prometheus.Desc
+	oldest, ratio, breaker, bodies, pressure, turnedAway *prometheus.Desc
 }
 
 func newGauges(s Source) *gauges {
@@ -64,6 +66,7 @@ func newGauges(s Source) *gauges {
 		debt:     prometheus.NewDesc("sluice_bucket_debt", "Taken beyond the bucket.", bucket, nil),
 		depth:    prometheus.NewDesc("sluice_queue_depth", "Calls waiting.", []string{"class"}, nil),
 		up:       prometheus.NewDesc("sluice_key_up", "1 while an upstream key is in use.", []string{"provider", "account", "key"}, nil),
+		oldest:   prometheus.NewDesc("sluice_queue_oldest_seconds", "How long the call has waited that has waited longest.", []string{"class"}, nil),
 		ratio: prometheus.NewDesc("sluice_effective_rate_ratio", "Share of the configured rate that is in force.",
 			[]string{"provider", "account", "model"}, nil),
 		breaker: prometheus.NewDesc("sluice_breaker_state", "0 closed, 0.5 half open, 1 open.",
@@ -77,7 +80,7 @@ func newGauges(s Source) *gauges {
 
 // Describe is prometheus.Collector's.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.limit, g.level, g.reserved, g.debt, g.depth, g.up, g.flying, g.ratio, g.breaker, g.bodies, g.pressure, g.turnedAway} {
+	for _, d := range []*prometheus.Desc{g.limit, g.level, g.reserved, g.debt, g.depth, g.up, g.flying, g.oldest, g.ratio, g.breaker, g.bodies, g.pressure, g.turnedAway} {
 		ch <- d
 	}
 }
@@ -95,6 +98,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	}
 	for class, n := range g.source.QueueDepth() {
 		set(g.depth, float64(n), class)
+	}
+	for class, seconds := range g.source.QueueOldest() {
+		set(g.oldest, seconds, class)
 	}
 	for _, k := range g.source.Keys() {
 		up := 0.0

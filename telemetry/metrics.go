@@ -15,9 +15,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, attempts, refused, fallbacks, tokens, shed, shadow *prometheus.CounterVec
-	spared                                                       prometheus.Counter
-	duration, firstByte, overhead, estimateError, wait           *prometheus.HistogramVec
+	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left *prometheus.CounterVec
+	spared                                                                      prometheus.Counter
+	duration, firstByte, overhead, estimateError, wait                          *prometheus.HistogramVec
 
 	outcomes sync.Map // outcomeLabels → *outcomeSeries: label look-ups are the cost of a record
 	targets  sync.Map // targetLabels → *targetSeries
@@ -48,6 +48,8 @@ func NewMetrics() *Metrics {
 	m.fallbacks = counter("fallbacks_total", "Moves from one target to another.", "route", "from", "to", "reason")
 	m.tokens = counter("tokens_total", "Tokens, as the providers count them.", "direction", "route", "model", "provider")
 	m.shed = counter("shed_total", "Requests refused under pressure.", "class", "reason")
+	m.entered = counter("queue_entered_total", "Calls that could not go at once and queued.", "class")
+	m.left = counter("queue_left_total", "Calls that left the queue: granted, refused or gone.", "class", "how")
 	m.shadow = counter("shadow_total", "What would have been done if limits were enforced.", "route", "decision")
 	m.spared = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sluice_calls_spared_429_total", Help: "Calls that waited, rotated or moved for lack of budget."})
@@ -151,6 +153,10 @@ func (m *Metrics) Record(r *Record) {
 		if d.To != "" {
 			m.fallbacks.WithLabelValues(route, d.From, d.To, d.Reason).Inc()
 		}
+	}
+	if r.Queued {
+		m.entered.WithLabelValues(r.Priority).Inc()
+		m.left.WithLabelValues(r.Priority, r.LeftQueue).Inc()
 	}
 	for _, s := range r.Shadow {
 		m.shadow.WithLabelValues(route, s).Inc()

@@ -37,6 +37,10 @@ type Record struct {
 	// spared a 429.
 	Spared    bool
 	QueueWait time.Duration
+	// Queued: the call could not go at once and stood in the queue. LeftQueue is how that
+	// ended: granted, refused or gone.
+	Queued    bool
+	LeftQueue string
 	// FirstByte and Duration count from the arrival. Overhead is the part of the time
 	// to the first byte in which no upstream was waited for and no queue stood in.
 	FirstByte, Duration, Overhead time.Duration

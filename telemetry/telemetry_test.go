@@ -26,11 +26,12 @@ type source struct{}
 func (source) Buckets() []Bucket {
 	return []Bucket{{Scope: "upstream", Name: "a", Dimension: "tokens", Limit: "tpm", Amount: 100, Level: 40, Reserved: 60}}
 }
-func (source) QueueDepth() map[string]int { return map[string]int{"low": 3} }
-func (source) Keys() []KeyUp              { return []KeyUp{{"p", "a", "abc", true}} }
-func (source) InFlight() int64            { return 7 }
-func (source) Lanes() []Lane              { return []Lane{{"p", "a", "m", 0.8}} }
-func (source) Breakers() []Breaker        { return []Breaker{{"p", "a", "m", 1}} }
+func (source) QueueDepth() map[string]int      { return map[string]int{"low": 3} }
+func (source) Keys() []KeyUp                   { return []KeyUp{{"p", "a", "abc", true}} }
+func (source) InFlight() int64                 { return 7 }
+func (source) QueueOldest() map[string]float64 { return map[string]float64{"low": 2.5} }
+func (source) Lanes() []Lane                   { return []Lane{{"p", "a", "m", 0.8}} }
+func (source) Breakers() []Breaker             { return []Breaker{{"p", "a", "m", 1}} }
 func (source) SelfProtection() Protection {
 	return Protection{BodyBytes: 5, Pressure: 0.5, Refused: map[string]int64{"heap": 2}}
 }

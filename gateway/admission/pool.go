@@ -62,6 +62,14 @@ func (p *Pool) Lanes() []*Lane { return p.lanes }
 // Queued is the number of waiting calls of a class.
 func (p *Pool) Queued(c shedding.Class) int { return p.queue.lines[min(int(c), classes-1)].n }
 
+// Oldest is when the call of a class arrived that has waited longest; zero: none waits.
+func (p *Pool) Oldest(c shedding.Class) budget.Instant {
+	if oldest := p.queue.lines[min(int(c), classes-1)].oldest; oldest != nil {
+		return oldest.arrived
+	}
+	return 0
+}
+
 // Arrive brings a new call. Its effect comes from the next Step, or a later one.
 func (p *Pool) Arrive(now budget.Instant, c *Call) {
 	p.seq++
