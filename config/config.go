@@ -21,10 +21,12 @@ type Config struct {
 	Owners []Owner `yaml:"owners,keyed"`
 	// ClientKeys are the keys of the file; others are made through the admin API.
 	ClientKeys []ClientKey `yaml:"client_keys"`
-	Shedding   Shedding    `yaml:"shedding"`
-	Adaptive   Adaptive    `yaml:"adaptive"`
-	Store      Store       `yaml:"store"`
-	Budgets    Budgets     `yaml:"budgets"`
+	// Prices say what models cost, before what is known without a configuration.
+	Prices   []Price  `yaml:"prices"`
+	Shedding Shedding `yaml:"shedding"`
+	Adaptive Adaptive `yaml:"adaptive"`
+	Store    Store    `yaml:"store"`
+	Budgets  Budgets  `yaml:"budgets"`
 	// Shadow decides, counts and logs everything, and enforces nothing: no limit and no
 	// shedding keeps a call from being sent at once. Default false.
 	Shadow bool `yaml:"shadow"`
@@ -131,6 +133,25 @@ type Tokens struct {
 	// Counter is fast, the gateway's own counter, or tiktoken, the reference
 	// implementation. Both count the same; tiktoken is slower. Default fast.
 	Counter string `yaml:"counter"`
+}
+
+// Price is what an upstream model costs. Amounts are nano-dollars per million tokens, in
+// the file dollars; -1 is not told.
+type Price struct {
+	// Provider is a provider's name in this file. Default empty: every provider.
+	Provider string `yaml:"provider"`
+	// Model is the upstream model's name; a * at its end stands for any rest.
+	Model string `yaml:"model"`
+	// From is when the price begins to hold. Default zero: always.
+	From  time.Time `yaml:"from"`
+	Input int64     `yaml:"input,usd"`
+	// CachedInput and CacheWrite are what input costs that a prompt cache has served or
+	// taken. Default: what input costs.
+	CachedInput int64 `yaml:"cached_input,usd"`
+	CacheWrite  int64 `yaml:"cache_write,usd"`
+	Output      int64 `yaml:"output,usd"`
+	// Request is what each call costs by itself, in nano-dollars. Default none.
+	Request int64 `yaml:"request,usd"`
 }
 
 // Shedding is whom to refuse early when there is more work than room.

@@ -54,6 +54,10 @@ func (p *Provider) setDefaults() {
 	}
 }
 
+func (p *Price) setDefaults() {
+	p.Input, p.CachedInput, p.CacheWrite, p.Output, p.Request = -1, -1, -1, -1, -1
+}
+
 func (l *AccountLimits) setDefaults() {
 	l.Models = []string{"*"}
 	l.Margin = upstreamMargin

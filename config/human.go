@@ -48,6 +48,9 @@ func readerOf(t reflect.Type, how string) func(string, reflect.Value) error {
 			return int(n), err
 		})
 	case reflect.TypeFor[int64]():
+		if how == "usd" {
+			return readInto(parseUSD)
+		}
 		if how == "size" {
 			return readInto(parseSize)
 		}

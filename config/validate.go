@@ -80,6 +80,7 @@ func (v *validator) config() {
 	v.clientKeys()
 	v.shedding()
 	v.adaptive()
+	v.prices()
 	v.storage()
 }
 
@@ -196,6 +197,21 @@ func (v *validator) shedding() {
 		v.problem("shedding.low_watermark", "must be above 0 and at most 1")
 	}
 	v.word("shedding.when_full", s.WhenFull, "reject", "drop_oldest", "drop_newest", "drop_random")
+}
+
+func (v *validator) prices() {
+	for i, p := range v.c.Prices {
+		at := fmt.Sprintf("prices[%d]", i)
+		if p.Model == "" || len(p.Model) > 256 || strings.Contains(strings.TrimSuffix(p.Model, "*"), "*") {
+			v.problem(at+".model", "is needed: an upstream model's name, or the beginning of names and a *")
+		}
+		if p.Provider != "" && v.c.Provider(p.Provider) == nil {
+			v.problem(at+".provider", "there is no provider %s", quote(p.Provider))
+		}
+		if p.Input < 0 && p.Output < 0 && p.Request < 0 {
+			v.problem(at, "says no price: input, output or request")
+		}
+	}
 }
 
 func (v *validator) adaptive() {

@@ -218,8 +218,8 @@ func (v *validator) limits(path string, l *Limits, upstream bool) {
 		if e.Dimension == "concurrency" && e.Amount > 10_000_000 {
 			v.problem(path+".concurrency", "is absurdly large")
 		}
-		if e.Dimension == "cost" {
-			v.warn(path+"."+e.Name, "is checked and does not act in this version: costs are not counted yet")
+		if e.Dimension == "cost" && upstream {
+			v.warn(path+"."+e.Name, "a limit in dollars at an account is kept by this gateway alone; the provider's own is not known")
 		}
 	}
 	switch b := l.Burst; {

@@ -205,7 +205,9 @@ func dialFailed(err error) bool {
 // settle ends the attempt's hold with what was used and remembers it for the door.
 func (a *try) settle(u providers.Usage) {
 	x := a.x
-	used := budget.Usage{Input: u.Input, Output: u.Output, Cached: u.Cached}
+	used := budget.Usage{Input: u.Input, Output: u.Output, Cached: u.Cached, Cost: a.target.spent(x.record.Start, u)}
+	x.usage.Cost += used.Cost
+	x.record.Cost = x.usage.Cost
 	x.usage.Input += used.Input
 	x.usage.Output += used.Output
 	x.usage.Cached += used.Cached
@@ -235,7 +237,10 @@ func (a *try) settleFailure(f *failedAttempt) {
 	if f.Kind == providers.Cancelled || f.Kind == providers.Timeout {
 		// The upstream has read the prompt and may have charged it.
 		used := budget.Usage{Input: a.countedInput()}
+		used.Cost = a.target.spent(x.record.Start, providers.Usage{Input: used.Input})
 		x.usage.Input += used.Input
+		x.usage.Cost += used.Cost
+		x.record.Cost = x.usage.Cost
 		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used, report)
 		return
 	}

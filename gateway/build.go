@@ -9,6 +9,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/budget/prices"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
@@ -31,7 +32,7 @@ func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error
 		old = &generation{}
 	}
 	n.addresses = newAddresses(&cfg.Server, g.clock.now())
-	b := &builder{g: g, new: n, old: old, now: g.clock.now()}
+	b := &builder{g: g, new: n, old: old, now: g.clock.now(), own: pricesOf(cfg), shipped: prices.Shipped()}
 	for i := range cfg.Providers {
 		if err := b.upstream(&cfg.Providers[i]); err != nil {
 			return nil, err
@@ -50,6 +51,8 @@ type builder struct {
 	g        *Gateway
 	new, old *generation
 	now      budget.Instant
+
+	own, shipped prices.Table
 }
 
 func (b *builder) upstream(p *config.Provider) error {
@@ -117,7 +120,9 @@ func (b *builder) route(c *config.Route) error {
 	r.admission = &admission.Route{Owner: r, Name: c.Name}
 	for _, t := range c.Targets {
 		u := b.new.upstreams[t.Provider]
-		r.targets = append(r.targets, target{name: t.String(), model: t.Model, upstream: u})
+		r.targets = append(r.targets, target{
+			name: t.String(), model: t.Model, upstream: u, prices: b.prices(t.Provider, u.counts.Preset.Name, t.Model),
+		})
 		at := admission.Target{Provider: t.Provider, Model: t.Model}
 		p := b.new.cfg.Provider(t.Provider)
 		for i := range p.Accounts {

@@ -198,7 +198,9 @@ func (x *exchange) estimate(exact bool) {
 		if x.req.Prompt.Form == tokens.Embedding {
 			out, most = 0, 0
 		}
-		x.ticket.Estimates[i] = budget.Estimate{Input: in, Output: out, MaxOutput: most}
+		est := budget.Estimate{Input: in, Output: out, MaxOutput: most}
+		est.Cost = x.route.targets[i].expectedCost(x.record.Start, est)
+		x.ticket.Estimates[i] = est
 	}
 	x.ticket.Exact = exact
 	first := x.ticket.Estimates[0]

@@ -31,7 +31,7 @@ type Question struct {
 type Explanation struct {
 	Route     string           `json:"route"`
 	Priority  string           `json:"priority"`
-	Estimated map[string]int64 `json:"estimated"` // input_tokens, output_tokens, max_tokens
+	Estimated map[string]int64 `json:"estimated"` // input_tokens, output_tokens, max_tokens, cost_nano_usd
 	// Door are the caller's own limits.
 	Door []DoorAnswer `json:"door"`
 	// Candidates are the accounts that could serve it, in the order of choice.
@@ -125,8 +125,9 @@ func (x *exchange) explanation() *Explanation {
 	d.mu.Unlock()
 	e := &Explanation{
 		Route: x.route.name, Priority: x.class.String(), Candidates: x.candidates(now, &o), Door: []DoorAnswer{},
-		Estimated: map[string]int64{"input_tokens": t.Estimates[0].Input, "output_tokens": t.Estimates[0].Output, "max_tokens": t.Estimates[0].MaxOutput},
-		WaitMS:    millisUntil(now, o.At), Queued: o.Queued, PredictedWaitMS: time.Duration(o.Wait).Milliseconds(),
+		Estimated: map[string]int64{"input_tokens": t.Estimates[0].Input, "output_tokens": t.Estimates[0].Output, "max_tokens": t.Estimates[0].MaxOutput,
+			"cost_nano_usd": t.Estimates[0].Cost},
+		WaitMS: millisUntil(now, o.At), Queued: o.Queued, PredictedWaitMS: time.Duration(o.Wait).Milliseconds(),
 	}
 	blocked := x.askDoor(now, e)
 	x.conclude(e, &o, blocked)

@@ -111,6 +111,9 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 		n.update = nil
 	}, n.place)
 	g.current.Store(n)
+	if names := n.unpriced(g.clock.time(g.clock.now())); len(names) > 0 {
+		g.log.Warn("models without a price cost nothing, and limits in dollars do not see them: add them to prices", "models", names)
+	}
 	g.trails.resize(cfg.Server.Trails)
 	g.guard.Configure(protection.Options{
 		MaxInFlight: int64(cfg.Server.MaxInFlight), MaxBodyBytes: cfg.Server.MaxBodyMemory, HeapShare: cfg.Server.HeapLimit,

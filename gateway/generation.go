@@ -6,6 +6,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/budget/prices"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/fallback"
 	"github.com/sluice-gateway/sluice/gateway/admission"
@@ -61,6 +62,7 @@ type target struct {
 	name     string // provider/model
 	model    string
 	upstream *upstream
+	prices   [2]prices.Table // of this model: the configuration's, and the shipped ones
 }
 
 // upstream is one provider as the data plane uses it.

@@ -84,6 +84,9 @@ func (l RecordLogger) Record(r *Record) {
 			slog.Int64("estimated_input", r.EstimatedInput), slog.Int64("estimated_output", r.EstimatedOutput),
 			slog.Int64("input_tokens", r.Input), slog.Int64("output_tokens", r.Output), millis("first_byte_ms", r.FirstByte))
 	}
+	if r.Cost > 0 {
+		a = append(a, slog.Float64("cost_usd", float64(r.Cost)/1e9))
+	}
 	text("decisions", r.story())
 	text("shadow", strings.Join(r.Shadow, "; "))
 	a = append(a, slog.Bool("stream", r.Stream), millis("duration_ms", r.Duration))

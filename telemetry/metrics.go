@@ -15,9 +15,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left *prometheus.CounterVec
-	spared                                                                      prometheus.Counter
-	duration, firstByte, overhead, estimateError, wait                          *prometheus.HistogramVec
+	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left, cost *prometheus.CounterVec
+	spared                                                                            prometheus.Counter
+	duration, firstByte, overhead, estimateError, wait                                *prometheus.HistogramVec
 
 	outcomes sync.Map // outcomeLabels → *outcomeSeries: label look-ups are the cost of a record
 	targets  sync.Map // targetLabels → *targetSeries
@@ -48,6 +48,7 @@ func NewMetrics() *Metrics {
 	m.fallbacks = counter("fallbacks_total", "Moves from one target to another.", "route", "from", "to", "reason")
 	m.tokens = counter("tokens_total", "Tokens, as the providers count them.", "direction", "route", "model", "provider")
 	m.shed = counter("shed_total", "Requests refused under pressure.", "class", "reason")
+	m.cost = counter("cost_usd_total", "What calls cost, by the prices that are known.", "route", "model", "provider")
 	m.entered = counter("queue_entered_total", "Calls that could not go at once and queued.", "class")
 	m.left = counter("queue_left_total", "Calls that left the queue: granted, refused or gone.", "class", "how")
 	m.shadow = counter("shadow_total", "What would have been done if limits were enforced.", "route", "decision")
@@ -153,6 +154,9 @@ func (m *Metrics) Record(r *Record) {
 		if d.To != "" {
 			m.fallbacks.WithLabelValues(route, d.From, d.To, d.Reason).Inc()
 		}
+	}
+	if r.Cost > 0 {
+		m.cost.WithLabelValues(route, r.ServedModel, r.Provider).Add(float64(r.Cost) / 1e9)
 	}
 	if r.Queued {
 		m.entered.WithLabelValues(r.Priority).Inc()

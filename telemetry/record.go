@@ -47,6 +47,7 @@ type Record struct {
 	// Tokens: estimated before, actual after.
 	EstimatedInput, EstimatedOutput int64
 	Input, Output, Cached           int64
+	Cost                            int64 // nano-dollars, of all attempts
 	Known                           bool  // actual tokens are the provider's own count
 	Bytes                           int64 // of the answer
 }

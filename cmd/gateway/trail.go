@@ -33,6 +33,7 @@ type trail struct {
 	EstimatedOutput int64 `json:"estimated_output_tokens"`
 	Input           int64 `json:"input_tokens"`
 	Output          int64 `json:"output_tokens"`
+	CostNanoUSD     int64 `json:"cost_nano_usd"`
 
 	Shadow     []string              `json:"shadow,omitempty"`
 	Candidates []telemetry.Candidate `json:"candidates,omitempty"` // as they were when the call could not go at once
@@ -63,7 +64,7 @@ func trailOf(r *telemetry.Record) trail {
 		Priority: r.Priority, Outcome: r.Outcome, Status: r.Status, ErrorCode: r.ErrorCode, LimitedBy: r.LimitedBy,
 		ShedReason: r.ShedReason, Provider: r.Provider, Account: r.Account, Model: r.ServedModel, Spared429: r.Spared,
 		QueueMS: ms(r.QueueWait), FirstByteMS: ms(r.FirstByte), DurationMS: ms(r.Duration),
-		EstimatedInput: r.EstimatedInput, EstimatedOutput: r.EstimatedOutput, Input: r.Input, Output: r.Output,
+		EstimatedInput: r.EstimatedInput, EstimatedOutput: r.EstimatedOutput, Input: r.Input, Output: r.Output, CostNanoUSD: r.Cost,
 		Shadow: r.Shadow, Candidates: r.Candidates, Attempts: []trailAttempt{}, Decisions: []trailDecision{},
 	}
 	for _, a := range r.Attempts {

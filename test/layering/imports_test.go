@@ -42,6 +42,7 @@ func places() []place {
 			why: "it is the suite that every engine passes, so it may not know one"},
 		{dir: "budget/tokens", may: []string{"budget"}, wraps: []string{"github.com/pkoukk/tiktoken-go", "github.com/pkoukk/tiktoken-go-loader"},
 			why: "it counts; what is done with the count is not its business"},
+		{dir: "budget/prices", why: "it knows what tokens cost, and nothing of who spends them"},
 		{dir: "budget/*", may: []string{"budget"}, wraps: []string{"*"},
 			why: "an engine implements its parent's contract and knows nothing above it"},
 		{dir: "providers/providertest", may: []string{"providers"}, wraps: []string{"pgregory.net/rapid"},
@@ -51,7 +52,7 @@ func places() []place {
 		{dir: "store/*", may: []string{"auth", "budget", "telemetry", "web"}, wraps: []string{"*"},
 			why: "an engine implements interfaces that their users own"},
 
-		{dir: "gateway", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "gateway/protection", "gateway/request", "providers", "shedding", "telemetry"},
+		{dir: "gateway", may: []string{"auth", "budget", "budget/prices", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "gateway/protection", "gateway/request", "providers", "shedding", "telemetry"},
 			wraps: []string{"*"},
 			why:   "the data plane is written against contracts: which dialect, engine or store stands behind them is chosen in cmd/gateway, and the admin surface is beside it, not below it"},
 		{dir: "simulation/report", may: []string{"simulation"}, why: "it shows results; how they came about is the simulation's"},
