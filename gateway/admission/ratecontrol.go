@@ -64,6 +64,7 @@ func (r *rateControl) share() float64 { return r.ratio * (1 - r.trim.share) }
 func (r *rateControl) attempt(now budget.Instant) {
 	r.fade(now)
 	r.attempts++
+	r.trim.tried++
 }
 
 // fade lets the counts of the last minute fade.
@@ -88,7 +89,7 @@ func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal 
 		many = mostRefusals
 	}
 	if !f.Unexplained && (r.refusals < leastRefusals || r.refusals < many*r.attempts) {
-		return f.Window && r.refusals >= trimFree && r.trim.more(now)
+		return f.Window && r.refusals >= trimFree && r.trim.more(now, trimStep)
 	}
 	r.remember(now)
 	if r.probing() && len(r.recent) >= min(2, r.o.Refusals) {
@@ -96,8 +97,8 @@ func (r *rateControl) refused(now budget.Instant, dim budget.Dimension, nominal 
 		return true
 	}
 	if len(r.recent) < r.o.Refusals || r.o.Refusals > 1 && r.refusals < fewRefusals*r.attempts {
-		r.next = max(r.next, now.Add(r.o.Every))     // no growth meanwhile
-		return r.search.good > 0 && r.trim.more(now) // what was measured is a little high
+		r.next = max(r.next, now.Add(r.o.Every))                 // no growth meanwhile
+		return r.search.good > 0 && r.trim.more(now, 2*trimStep) // what was measured is a little high
 	}
 	to, ok := r.cut(now, dim, nominal)
 	if !ok {
@@ -199,31 +200,38 @@ func (r *rateControl) grow(now budget.Instant) bool {
 
 // trim is the part of the rate that is left unused because of refusals that are
 // explained (an estimate that was off, a boundary), but come again. Each costs a little
-// and heals slowly, so that their share settles near a tenth of a percent.
+// and attempts earn it back, so that their share settles near trimTarget.
 type trim struct {
 	share float64
 	at    budget.Instant
+	tried float64 // attempts since at
 }
 
 const (
-	trimStep = 0.004
-	trimMost = 0.25
-	trimHeal = 0.00003 // per second
-	trimFree = 3       // refusals a minute that cost nothing
+	trimStep   = 0.004
+	trimMost   = 0.25
+	trimTarget = 0.001    // refusals per attempt
+	trimHeal   = 0.000003 // per second, where attempts are few
+	trimFree   = 3        // refusals a minute that cost nothing
 )
 
-func (t *trim) more(now budget.Instant) bool {
+func (t *trim) more(now budget.Instant, by float64) bool {
 	t.heal(now)
-	t.share, t.at = min(t.share+trimStep, trimMost), now
+	t.share, t.at = min(t.share+by, trimMost), now
 	return true
 }
 
 func (t *trim) heal(now budget.Instant) bool {
 	d := now.Sub(t.at)
-	if t.share == 0 || d < time.Second {
+	if t.share == 0 {
+		t.tried = 0
 		return false
 	}
-	t.share, t.at = max(t.share-trimHeal*d.Seconds(), 0), now
+	if d < time.Second {
+		return false
+	}
+	t.share = max(t.share-trimStep*trimTarget*t.tried-trimHeal*d.Seconds(), 0)
+	t.at, t.tried = now, 0
 	return true
 }
 
