@@ -79,7 +79,7 @@ func (p *Price) exactness(model string) int {
 	return -1
 }
 
-// Cost is what a call costs in nano-dollars, rounded up; at most what an int64 holds.
+// Cost is what a call costs in nano-dollars, rounded up; at most a quarter of what 64 bits hold, so that two add up.
 func (p *Price) Cost(u Usage) int64 {
 	cached := min(max(u.CachedInput, 0), max(u.Input, 0))
 	written := min(max(u.CacheWrite, 0), max(u.Input, 0)-cached)
@@ -126,7 +126,8 @@ func (s *sum) perMillion(more int64) int64 {
 	if r > 0 {
 		q++
 	}
-	if q > most || int64(q) > most-min(more, most) {
+	more = min(more, most)
+	if q > uint64(most-more) {
 		return most
 	}
 	return int64(q) + more
