@@ -20,6 +20,8 @@ type place struct {
 
 const leaf = "it is a leaf: it knows nothing of the rest, so it can be understood, tested and replaced alone; gateway/translate.go turns one leaf's words into another's"
 
+const surface = "what it asks of the gateway it declares as small interfaces of its own, so that the dashboard can be tested without a data plane"
+
 // places is the order of the house, the bottom first. The first match counts.
 func places() []place {
 	return []place{
@@ -30,6 +32,10 @@ func places() []place {
 		{dir: "auth", why: leaf},
 		{dir: "telemetry", wraps: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io"}, why: leaf},
 		{dir: "config", wraps: []string{"github.com/goccy/go-yaml"}, why: leaf},
+		{dir: "ledger", why: leaf},
+		{dir: "alerts", why: leaf},
+		{dir: "vault", why: leaf},
+		{dir: "config/history", why: "it is a contract about texts; what a text means is its parent's"},
 
 		{dir: "gateway/admission", may: []string{"budget", "fallback", "shedding"},
 			why: "the decision core is pure, and the simulation drives the same code: it decides with budgets, verdicts and classes, and never knows HTTP, providers or configuration"},
@@ -49,10 +55,10 @@ func places() []place {
 			why: "it is the suite that every dialect passes, so it may not know one"},
 		{dir: "providers/*", may: []string{"providers"}, wraps: []string{"*"},
 			why: "a dialect knows the upstream contract and its own upstream; dialects never import each other"},
-		{dir: "store/*", may: []string{"auth", "budget", "telemetry", "web"}, wraps: []string{"*"},
+		{dir: "store/*", may: []string{"auth", "config/history", "ledger", "vault", "web/access", "store/*"}, wraps: []string{"*"},
 			why: "an engine implements interfaces that their users own"},
 
-		{dir: "gateway", may: []string{"auth", "budget", "budget/prices", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "gateway/protection", "gateway/request", "providers", "shedding", "telemetry"},
+		{dir: "gateway", may: []string{"auth", "budget", "budget/prices", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/cache", "gateway/plan", "gateway/protection", "gateway/request", "providers", "shedding", "telemetry"},
 			wraps: []string{"*"},
 			why:   "the data plane is written against contracts: which dialect, engine or store stands behind them is chosen in cmd/gateway, and the admin surface is beside it, not below it"},
 		{dir: "simulation/report", may: []string{"simulation"}, why: "it shows results; how they came about is the simulation's"},
@@ -60,8 +66,14 @@ func places() []place {
 		{dir: "simulation", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "simulation/trace", "providers", "providers/simulated", "shedding", "telemetry"},
 			wraps: []string{"*"},
 			why:   "it drives the decision core in virtual time; with the gateway's sockets and goroutines its answers would depend on the machine"},
-		{dir: "web", may: []string{"auth", "budget", "config", "fallback", "providers", "shedding", "telemetry"}, wraps: []string{"*"},
-			why: "what it asks of the gateway it declares as small interfaces of its own, so that the dashboard can be tested without a data plane"},
+		{dir: "gateway/cache", wraps: []string{"github.com/hashicorp/golang-lru"},
+			why: "it keeps answers by their names; which answers may be kept, and for whom, is the gateway's"},
+		{dir: "web/access", may: []string{"auth"}, wraps: []string{"*"},
+			why: "who somebody is does not depend on what they ask for"},
+		{dir: "web/api", may: []string{"alerts", "auth", "config", "config/history", "ledger", "telemetry", "vault", "web/access"}, wraps: []string{"*"}, why: surface},
+		{dir: "web", may: []string{"auth", "config", "telemetry", "web/access", "web/api", "web/*"}, wraps: []string{"*"}, why: surface},
+		{dir: "control/*", may: []string{"*"}, wraps: []string{"*"},
+			why: "it stands between what operators say and what serves: it knows both sides, and neither knows it"},
 
 		{dir: "cmd/gateway", may: []string{"*"}, wraps: []string{"*"}, why: "it is the one place that knows every part"},
 		{dir: "test/*", may: []string{"*"}, wraps: []string{"*"}, why: "it proves what only the whole can prove"},

@@ -1,0 +1,150 @@
+// Package ledger keeps what was called, by whom, and what it cost: one row per request
+// and one per attempt, written in the background by group commit. A [Writer] takes the
+// gateway's records and brings them to a [Store]; what a store cannot take waits, first
+// in memory, then in a file, both bounded.
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// Request is the row of one request, written when it has ended.
+type Request struct {
+	// ID is the gateway's own name of the request, and the row's identity; ClientID is
+	// the client's, kept beside it.
+	ID, ClientID string
+	// At is when it arrived.
+	At       time.Time
+	Endpoint string
+	// KeyID and Key are the client key's identity and name.
+	KeyID, Key, Owner string
+	// Model is what was asked for, Route what that named; empty: none.
+	Model, Route, Priority string
+	Stream                 bool
+	Outcome                string
+	Status                 int
+	ErrorCode, Error       string
+	// Fault is caller, policy, provider or gateway; empty: nothing went wrong.
+	Fault                          string
+	LimitedBy, ShedReason          string
+	Provider, Account, ServedModel string // where the answer came from
+	Attempts                       int
+	Queue, FirstByte, Duration     time.Duration
+	EstimatedInput                 int64
+	EstimatedOutput                int64
+	Input, Output, Cached          int64
+	Cost                           int64 // nano-dollars, of all attempts
+	// Known: the tokens are the provider's own count.
+	Known, Spared bool
+	// Cache is hit, miss or bypass; empty: no cache was asked.
+	Cache string
+	// Trail is the trail of decisions as JSON, bounded by maxTrail; nil: none is kept.
+	Trail json.RawMessage
+}
+
+// Attempt is the row of one upstream call, written when it was settled.
+type Attempt struct {
+	// RequestID and N, from 0, are the row's identity.
+	RequestID string
+	N         int
+	At        time.Time
+	// Who pays, as in the request's row.
+	KeyID, Key, Owner, Route string
+	Provider, Account, Model string
+	UpstreamKey              string // fingerprint
+	Status                   int    // 0: no answer
+	Kind                     string // of the failure; empty: none
+	Duration                 time.Duration
+	Input, Output, Cached    int64
+	Cost                     int64 // nano-dollars
+	Known                    bool
+}
+
+// Content is what was asked and answered. It is kept only where that is switched on.
+type Content struct {
+	RequestID string
+	At        time.Time
+	// Prompt is the request's body, Answer what the client got; both are cut to the
+	// configured size.
+	Prompt, Answer []byte
+	// Cut: one of them was longer.
+	Cut bool
+}
+
+// Entry is what one Append brings: a request, attempts, content, or several of them.
+type Entry struct {
+	Request  *Request
+	Attempts []Attempt
+	Content  *Content
+}
+
+// ErrNotFound says that no such row exists.
+var ErrNotFound = errors.New("not found")
+
+// Dimensions by which usage can be grouped.
+const (
+	ByKey      = "key"
+	ByOwner    = "owner"
+	ByRoute    = "route"
+	ByModel    = "model" // the upstream model; empty where nothing was attempted
+	ByProvider = "provider"
+	ByHour     = "hour" // RFC 3339, in the query's zone
+	ByDay      = "day"  // 2006-01-02, in the query's zone
+)
+
+// UsageQuery asks for sums. Rollups are by hour, in UTC: From and To count by the hour
+// they lie in, and days of zones that are not whole hours off UTC are off by less than
+// an hour.
+type UsageQuery struct {
+	From, To time.Time // To is excluded; zero: no bound
+	GroupBy  []string
+	Zone     *time.Location // nil: UTC
+	// KeyID, Owner, Route, Model and Provider narrow it down; empty: all.
+	KeyID, Owner, Route, Model, Provider string
+}
+
+// Usage is one line of the answer.
+type Usage struct {
+	// Group holds the values of the dimensions asked for, by name; for ByKey there is
+	// key_id beside it.
+	Group map[string]string
+	// Requests and Refused (by the gateway itself) count request rows, Attempts and
+	// FailedAttempts attempt rows.
+	Requests, Refused, Attempts, FailedAttempts int64
+	Input, Output, Cached                       int64
+	Cost                                        int64 // nano-dollars
+}
+
+// Filter chooses requests; empty fields choose all.
+type Filter struct {
+	From, To                                                                    time.Time
+	ID, ClientID, KeyID, Owner, Route, Model, Provider, Account, Outcome, Fault string
+	// Before is a cursor: what an earlier answer gave as next.
+	Before string
+	// Limit is how many at most. Zero: 100.
+	Limit int
+}
+
+// Store keeps the rows. It is safe for concurrent use.
+type Store interface {
+	// Append writes all entries or none. Rows that are there already stay as they are,
+	// and count once in the sums.
+	Append(ctx context.Context, entries []Entry) error
+	// Usage answers sums, in the order of their groups.
+	Usage(ctx context.Context, q UsageQuery) ([]Usage, error)
+	// Requests answers requests without their trails, latest first, and the cursor of
+	// the next page; empty: there is none.
+	Requests(ctx context.Context, f Filter) (rows []Request, next string, err error)
+	// Request answers one request with its attempts, or ErrNotFound.
+	Request(ctx context.Context, id string) (*Request, []Attempt, error)
+	// Content answers what was asked and answered, or ErrNotFound.
+	Content(ctx context.Context, requestID string) (*Content, error)
+	// PurgeContent removes at most so many contents from before a moment.
+	PurgeContent(ctx context.Context, before time.Time, most int) (int, error)
+	// Purge removes at most so many requests, with their attempts, that arrived before a
+	// moment; sums stay. It answers how many it removed.
+	Purge(ctx context.Context, before time.Time, most int) (int, error)
+}

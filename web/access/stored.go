@@ -1,0 +1,79 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+)
+
+// Account is a named person at the admin API.
+type Account struct {
+	ID, Name string
+	Role     Role
+	// Owner is whose keys and usage a key-owner sees.
+	Owner string
+	// PasswordHash is argon2id's, in its usual encoding; empty: only OIDC signs it in.
+	PasswordHash         string
+	Disabled             bool
+	CreatedAt, UpdatedAt time.Time
+	Version              int64
+}
+
+// Token is a bearer token for programs at the admin API. The token itself is not in it.
+type Token struct {
+	ID, Name  string
+	Role      Role
+	Owner     string
+	Hash      [sha256.Size]byte
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+}
+
+// Session is somebody signed in.
+type Session struct {
+	Hash                 [sha256.Size]byte // of the cookie
+	AccountID            string
+	CreatedAt, ExpiresAt time.Time
+}
+
+// Audit is one thing that somebody did.
+type Audit struct {
+	ID              int64
+	At              time.Time
+	Who, Role, From string
+	// Action is a verb and a noun, as in key.create; Target what it was done to.
+	Action, Target string
+	// Detail is what changed, without secrets; nil: nothing to tell.
+	Detail json.RawMessage
+}
+
+// Store keeps who may do what, and what was done. It is safe for concurrent use. Its
+// errors are auth's: ErrNotFound, ErrConflict, ErrExists.
+type Store interface {
+	CreateAccount(ctx context.Context, a *Account) error
+	// UpdateAccount writes everything if the version still is the given one, and sets
+	// the new version.
+	UpdateAccount(ctx context.Context, a *Account) error
+	DeleteAccount(ctx context.Context, id string) error // and its sessions
+	Account(ctx context.Context, id string) (Account, error)
+	AccountByName(ctx context.Context, name string) (Account, error)
+	Accounts(ctx context.Context) ([]Account, error)
+
+	CreateToken(ctx context.Context, t *Token) error
+	DeleteToken(ctx context.Context, id string) error
+	Tokens(ctx context.Context) ([]Token, error)
+	TokenByHash(ctx context.Context, hash [sha256.Size]byte) (Token, error)
+
+	CreateSession(ctx context.Context, s *Session) error
+	SessionByHash(ctx context.Context, hash [sha256.Size]byte) (Session, error)
+	DeleteSession(ctx context.Context, hash [sha256.Size]byte) error
+	// DeleteSessions ends all of an account.
+	DeleteSessions(ctx context.Context, accountID string) error
+	// PurgeSessions removes those that ended before a moment.
+	PurgeSessions(ctx context.Context, before time.Time) error
+
+	AppendAudit(ctx context.Context, a *Audit) error // sets ID
+	// Audits answers entries below an ID (0: the latest), latest first.
+	Audits(ctx context.Context, below int64, limit int) ([]Audit, error)
+}
