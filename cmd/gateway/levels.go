@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +16,19 @@ const saveEvery = time.Second
 
 // maxLevels bounds the file of levels that is read.
 const maxLevels = 1 << 30
+
+// setUpLevels restores the levels, keeps them saved, and saves them at the end.
+func (s *service) setUpLevels() error {
+	s.restoreLevels()
+	s.onStop(func(context.Context) error {
+		if err := s.saveLevels(true); err != nil {
+			return fmt.Errorf("levels not saved: %w", err)
+		}
+		return nil
+	})
+	s.background(s.keepLevels)
+	return nil
+}
 
 // restoreLevels takes the levels over from the last run. A file that is missing or bad
 // is told and does not keep the gateway from starting.

@@ -17,6 +17,10 @@ const (
 	maxHeaders     = 64 << 10
 )
 
+// shutTimeout is how long a listener's open answers may take to end when the program
+// stops; the API's have the time to drain before it.
+const shutTimeout = time.Second
+
 // listener is one HTTP server on one address.
 type listener struct {
 	net.Listener

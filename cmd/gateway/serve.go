@@ -4,15 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
+	"net/http"
 	"strings"
-	"syscall"
 	"time"
 	_ "time/tzdata" // time zones of limits, also where the system has none
 
@@ -59,8 +56,9 @@ reported and the old one goes on working.`,
 	return cmd
 }
 
-// service is the running program: gateway, listeners, reloads.
+// service is the running program: its parts, and what they share.
 type service struct {
+	lifecycle
 	flags     serveFlags
 	env       environment
 	out, errs io.Writer
@@ -68,58 +66,127 @@ type service struct {
 
 	cfg       *config.Config
 	log       *slog.Logger
+	metrics   *telemetry.Metrics
+	sinks     telemetry.Multi // take every record; complete before the gateway is made
 	estimator *tokens.Estimator
 	gateway   *gateway.Gateway
-	api       *listener
-	admin     *listener
-	metrics   *listener
+
+	api, admin *listener
+	listeners  []*listener
+	failed     chan error // of listeners
 }
 
 func newService(f serveFlags, env environment, out, errs io.Writer) (*service, error) {
-	s := &service{flags: f, env: env, out: out, errs: errs}
-	if err := s.setUp(); err != nil {
-		s.closeListeners()
+	s := &service{flags: f, env: env, out: out, errs: errs, failed: make(chan error, 3)}
+	if err := s.setUp(s.parts()); err != nil {
+		s.takeDown(s.notStopped)
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *service) setUp() (err error) {
-	if s.cfg, err = s.load(); err != nil {
-		return err
+// parts is everything the program is made of, in the order of setting up. What a part
+// needs stands above it; what is above outlives it.
+func (s *service) parts() []part {
+	return []part{
+		{"configuration", s.setUpConfig},
+		{"telemetry", s.setUpTelemetry},
+		{"estimator", s.setUpEstimator},
+		{"gateway", s.setUpGateway},
+		{"levels", s.setUpLevels},
+		{"reload", s.setUpReload},
+		{"metrics listener", s.setUpMetricsListener},
+		{"admin listener", s.setUpAdminListener},
+		{"api listener", s.setUpAPIListener},
 	}
+}
+
+func (s *service) setUpConfig() (err error) {
+	s.cfg, err = s.load()
+	return err
+}
+
+func (s *service) setUpTelemetry() error {
 	s.log = telemetry.NewLogger(s.errs, s.cfg.Logging.Format, s.cfg.Logging.Level)
 	for _, w := range s.cfg.Warnings() {
 		s.log.Warn("configuration", "warning", w.String())
 	}
+	s.metrics = telemetry.NewMetrics()
+	s.sinks = append(s.sinks, s.metrics, telemetry.NewRecordLogger(s.log))
+	return nil
+}
+
+func (s *service) setUpEstimator() error {
 	s.estimator = tokens.New(tokens.Options{Counter: s.cfg.Tokens.Counter})
-	metrics := telemetry.NewMetrics()
+	s.background(func(ctx context.Context) {
+		begin := time.Now()
+		err := s.estimator.Load(ctx)
+		switch {
+		case err == nil:
+			s.log.Info("encodings loaded", "duration_ms", time.Since(begin).Milliseconds())
+		case ctx.Err() == nil:
+			s.log.Error("encodings did not load; estimates stay bounds by bytes", "error", err.Error())
+		}
+	})
+	return nil
+}
+
+func (s *service) setUpGateway() (err error) {
 	connector := newConnector(s.estimator)
 	s.gateway, err = gateway.New(gateway.Options{
 		Config: s.cfg, Connect: connector.connect, Tokens: s.estimator, Log: s.log, Probe: connector.probe,
-		Embeddings: openai.ConvertEmbeddings,
-		Sink:       telemetry.Multi{metrics, telemetry.NewRecordLogger(s.log)},
+		Embeddings: openai.ConvertEmbeddings, Sink: s.sinks,
 	})
 	if err != nil {
 		return err
 	}
-	s.restoreLevels()
-	metrics.Observe(s.gateway)
+	s.metrics.Observe(s.gateway)
+	s.background(s.gateway.Run)
+	return nil
+}
+
+func (s *service) setUpMetricsListener() error {
+	if s.cfg.Server.MetricsListen == "" {
+		return nil
+	}
+	_, err := s.listen(s.cfg.Server.MetricsListen, s.metrics.Handler())
+	return err
+}
+
+func (s *service) setUpAdminListener() error {
 	token, err := s.adminToken()
 	if err != nil {
 		return err
 	}
-	admin := web.New(web.Options{Token: token, Metrics: metrics.Handler(), Gateway: dataPlane{s.gateway}, Reload: s.reload})
-	if s.api, err = listen(s.cfg.Server.Listen, s.gateway.Handler()); err != nil {
-		return err
-	}
-	if s.admin, err = listen(s.cfg.Server.AdminListen, admin); err != nil {
-		return err
-	}
-	if s.cfg.Server.MetricsListen != "" {
-		s.metrics, err = listen(s.cfg.Server.MetricsListen, metrics.Handler())
-	}
+	s.admin, err = s.listen(s.cfg.Server.AdminListen, web.New(web.Options{
+		Token: token, Metrics: s.metrics.Handler(), Gateway: dataPlane{s.gateway}, Reload: s.reload,
+	}))
 	return err
+}
+
+func (s *service) setUpAPIListener() (err error) {
+	if s.api, err = s.listen(s.cfg.Server.Listen, s.gateway.Handler()); err != nil {
+		return err
+	}
+	s.onStop(func(context.Context) error { s.drain(); return nil }) // in the time that is configured
+	return nil
+}
+
+// listen opens a listener that serves while the program runs.
+func (s *service) listen(addr string, h http.Handler) (*listener, error) {
+	l, err := listen(addr, h)
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, shutTimeout)
+		defer cancel()
+		l.shut(ctx)
+		_ = l.Close() // where it never served
+		return nil
+	})
+	s.listeners = append(s.listeners, l)
+	return l, nil
 }
 
 // load reads the configuration, or makes the demo's; flags come before the file.
@@ -175,49 +242,30 @@ func loopback(addr string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// run serves until the context ends, then drains.
+// run serves until the context ends or a listener fails, then takes everything down:
+// the API's calls end first.
 func (s *service) run(ctx context.Context) error {
-	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	failed := make(chan error, 3)
-	for _, l := range []*listener{s.api, s.admin, s.metrics} {
-		if l != nil {
-			go l.serve(failed)
-		}
-	}
-	go func() {
-		begin := time.Now()
-		err := s.estimator.Load(background)
-		switch {
-		case err == nil:
-			s.log.Info("encodings loaded", "duration_ms", time.Since(begin).Milliseconds())
-		case background.Err() == nil:
-			s.log.Error("encodings did not load; estimates stay bounds by bytes", "error", err.Error())
-		}
-	}()
-	go s.gateway.Run(background)
-	kept, stopKeeping := context.WithCancel(background)
-	done := make(chan struct{})
-	go func() { defer close(done); s.keepLevels(kept) }()
 	defer func() {
-		stopKeeping()
-		<-done
-		if err := s.saveLevels(true); err != nil {
-			s.log.Error("levels not saved", "error", err.Error())
-		}
+		s.takeDown(s.notStopped)
+		s.log.Info("stopped")
 	}()
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP) // before anybody can know that this program runs
-	defer signal.Stop(hup)
-	go s.watch(background, hup)
+	for _, l := range s.listeners {
+		go l.serve(s.failed)
+	}
+	s.start(context.WithoutCancel(ctx))
 	s.greet()
 	select {
 	case <-ctx.Done():
-		s.drain()
 		return nil
-	case err := <-failed:
-		s.closeListeners()
+	case err := <-s.failed:
 		return err
+	}
+}
+
+// notStopped tells of a part that could not be taken down as it should.
+func (s *service) notStopped(part string, err error) {
+	if s.log != nil {
+		s.log.Error("shutdown", "part", part, "error", err.Error())
 	}
 }
 
@@ -238,105 +286,4 @@ func (s *service) drain() {
 		s.gateway.Abort() // open streams end in an error event
 		<-done
 	}
-	for _, l := range []*listener{s.admin, s.metrics} {
-		if l != nil {
-			l.shut(ctx)
-		}
-	}
-	s.log.Info("stopped")
-}
-
-func (s *service) closeListeners() {
-	for _, l := range []*listener{s.api, s.admin, s.metrics} {
-		if l != nil {
-			_ = l.server.Close()
-			_ = l.Close()
-		}
-	}
-}
-
-// watchEvery is the pause between looks at the configuration's files. A look is one
-// stat each; it works on every file system, and where a file is replaced by a link.
-const watchEvery = time.Second
-
-// watch loads the configuration again on SIGHUP and when a file of it changes.
-func (s *service) watch(ctx context.Context, hup <-chan os.Signal) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	seen := s.marks()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-		case <-tick.C:
-			now := s.marks()
-			if now == seen {
-				continue
-			}
-			seen = now
-		}
-		if err := s.reload(); err != nil {
-			s.log.Error("configuration not loaded; the old one goes on", "error", err.Error())
-		}
-	}
-}
-
-// marks describes the state of the configuration's files.
-func (s *service) marks() string {
-	var b strings.Builder
-	if s.flags.file == "" {
-		return ""
-	}
-	for _, f := range append([]string{s.flags.file}, s.cfg.Files()...) {
-		if st, err := os.Stat(f); err == nil {
-			fmt.Fprintf(&b, "%s %d %d;", f, st.ModTime().UnixNano(), st.Size())
-		}
-	}
-	return b.String()
-}
-
-// reload loads the configuration and applies it; on any problem the old one stays.
-func (s *service) reload() error {
-	if s.flags.file == "" {
-		return errors.New("there is no file to load: the gateway runs the demo configuration")
-	}
-	cfg, err := config.Load(s.flags.file, s.env)
-	if err != nil {
-		return err
-	}
-	if err := s.gateway.Apply(cfg); err != nil {
-		return err
-	}
-	s.log.Info("configuration loaded", "file", s.flags.file)
-	return nil
-}
-
-// greet says where everything is, with lines to paste.
-func (s *service) greet() {
-	api, admin := "http://"+s.api.Addr().String(), "http://"+s.admin.Addr().String()
-	s.log.Info("serving", "api", api, "admin", admin, "routes", len(s.cfg.Routes))
-	if s.flags.file != "" {
-		return
-	}
-	fmt.Fprintf(s.out, `
-Sluice is ready. API: %[1]s/v1   metrics: %[2]s/metrics   key: %[3]s
-
-Try it:
-
-  curl %[1]s/v1/chat/completions \
-    -H "Authorization: Bearer %[3]s" -H "Content-Type: application/json" \
-    -d '{"model":"qwen3-max","messages":[{"role":"user","content":"Hello!"}]}'
-
-  curl -N %[1]s/v1/chat/completions \
-    -H "Authorization: Bearer %[3]s" -H "Content-Type: application/json" -H "X-Priority: high" \
-    -d '{"model":"qwen3-max","stream":true,"messages":[{"role":"user","content":"Count to five."}]}'
-
-  curl %[1]s/v1/embeddings \
-    -H "Authorization: Bearer %[3]s" -H "Content-Type: application/json" \
-    -d '{"model":"text-embedding-3-small","input":["one","two"]}'
-
-  curl %[1]s/v1/models -H "Authorization: Bearer %[3]s"
-
-`, api, admin, s.demoKey)
 }
