@@ -1,5 +1,3 @@
-// Package vault seals what must not lie in the database in the clear: upstream keys that
-// were given through the admin API, and configurations with literal secrets.
 package vault
 
 import (

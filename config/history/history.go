@@ -33,6 +33,9 @@ type Store interface {
 	// ActiveConfig answers the version in force; ErrNotFound: the file is.
 	ActiveConfig(ctx context.Context) (Version, error)
 	ConfigVersion(ctx context.Context, n int64) (Version, error)
+	// ReplaceConfigText puts the same text, sealed with another key, in a version's place.
+	// Nothing else of a version ever changes.
+	ReplaceConfigText(ctx context.Context, n int64, sealed []byte) error
 	// ConfigHistory answers versions without their text, latest first.
 	ConfigHistory(ctx context.Context, limit int) ([]Version, error)
 }
