@@ -61,6 +61,9 @@ type StoredOwner struct {
 	Version   int64
 }
 
+// MaxName is how long an ID or a name may be, in bytes.
+const MaxName = 256
+
 // What a KeyStore refuses.
 var (
 	ErrNotFound = errors.New("not found")
@@ -68,9 +71,13 @@ var (
 	ErrConflict = errors.New("changed by somebody else meanwhile")
 	// ErrExists: the name is taken.
 	ErrExists = errors.New("the name is taken")
+	// ErrInvalid: no store can hold it: a text with a NUL or that is not UTF-8, or a
+	// name that is empty or longer than MaxName.
+	ErrInvalid = errors.New("cannot be stored")
 )
 
-// Changes are what a store has seen since a revision.
+// Changes are what a store has seen since a revision, each list in the order in which it
+// happened; of what changed several times, the last state.
 type Changes struct {
 	Keys   []Stored      // revoked ones included
 	Owners []StoredOwner // deleted ones included
@@ -79,21 +86,25 @@ type Changes struct {
 }
 
 // KeyStore keeps client keys and owners for all nodes of one gateway. It is safe for
-// concurrent use.
+// concurrent use. Times are kept to the microsecond and come back in UTC.
 type KeyStore interface {
-	// CreateKey and CreateOwner set Version to 1, or answer ErrExists.
+	// CreateKey and CreateOwner set Version to 1, or answer ErrExists: a living one has
+	// the name, or a key the ID or the credential. The name of one that is gone is free
+	// again; who takes it begins anew.
 	CreateKey(ctx context.Context, k *Stored) error
 	CreateOwner(ctx context.Context, o *StoredOwner) error
 	// UpdateKey and UpdateOwner write everything if the stored version still is the
 	// given one, and set the new version; else ErrConflict, or ErrNotFound, or ErrExists.
 	// A key is revoked and an owner deleted by setting RevokedAt and DeletedAt; neither
-	// comes back.
+	// comes back: an update of one that is gone is ErrNotFound.
 	UpdateKey(ctx context.Context, k *Stored) error
 	UpdateOwner(ctx context.Context, o *StoredOwner) error
-	// Key and Owner answer one, gone ones included, or ErrNotFound.
+	// Key and Owner answer one, gone ones included, or ErrNotFound. Of owners that had
+	// the same name it is the living one, or else the last.
 	Key(ctx context.Context, id string) (Stored, error)
 	Owner(ctx context.Context, name string) (StoredOwner, error)
 	// Changes answers what has changed after a revision (0: all that lives). No change
-	// is missed, whoever commits first.
+	// is missed, whoever commits first. A revision that the store has not reached, since
+	// a backup was put back, answers everything, gone ones included.
 	Changes(ctx context.Context, after int64) (Changes, error)
 }

@@ -81,8 +81,32 @@ type Entry struct {
 	Content  *Content
 }
 
-// ErrNotFound says that no such row exists.
-var ErrNotFound = errors.New("not found")
+// What a Store refuses.
+var (
+	ErrNotFound = errors.New("no such row")
+	// ErrInvalid: it will never be taken, so there is no use in coming again: an entry
+	// without its ID, with a negative count or a trail that is not JSON; a cursor or a
+	// dimension that does not exist.
+	ErrInvalid = errors.New("invalid")
+	// ErrTooMuch: the answer would have more than MaxUsage lines.
+	ErrTooMuch = errors.New("too many lines: ask for less time or fewer dimensions")
+)
+
+// MaxUsage is how many lines Usage answers, MaxPage how many requests one page has.
+const (
+	MaxUsage = 100_000
+	MaxPage  = 1000
+)
+
+// Refused tells whether the gateway itself refused the request, so that no upstream had
+// a part in it.
+func (r *Request) Refused() bool {
+	switch r.Outcome {
+	case "rejected", "unauthorized", "limited", "no_room", "too_large", "shed":
+		return true
+	}
+	return false
+}
 
 // Dimensions by which usage can be grouped.
 const (
@@ -95,9 +119,11 @@ const (
 	ByDay      = "day"  // 2006-01-02, in the query's zone
 )
 
-// UsageQuery asks for sums. Rollups are by hour, in UTC: From and To count by the hour
-// they lie in, and days of zones that are not whole hours off UTC are off by less than
-// an hour.
+// UsageQuery asks for sums. Rollups are by hour, in UTC: the hour that From lies in counts
+// whole, and so does the one that To lies in unless To is its beginning; days of zones
+// that are not whole hours off UTC are off by less than an hour. A request counts in the
+// hour of its arrival, at the provider and model that answered it; an attempt in the hour
+// of its own.
 type UsageQuery struct {
 	From, To time.Time // To is excluded; zero: no bound
 	GroupBy  []string
@@ -109,29 +135,33 @@ type UsageQuery struct {
 // Usage is one line of the answer.
 type Usage struct {
 	// Group holds the values of the dimensions asked for, by name; for ByKey there is
-	// key_id beside it.
+	// key_id beside it, and the name is the last one that was used.
 	Group map[string]string
-	// Requests and Refused (by the gateway itself) count request rows, Attempts and
-	// FailedAttempts attempt rows.
+	// Requests and Refused (by the gateway itself) count request rows; the rest is of
+	// attempt rows. Sums stay at the largest int64.
 	Requests, Refused, Attempts, FailedAttempts int64
 	Input, Output, Cached                       int64
 	Cost                                        int64 // nano-dollars
 }
 
-// Filter chooses requests; empty fields choose all.
+// Filter chooses requests; empty fields choose all, others what equals them. Model is
+// what was asked for, Provider and Account are where the answer came from.
 type Filter struct {
-	From, To                                                                    time.Time
+	From, To                                                                    time.Time // of arrival; To is excluded
 	ID, ClientID, KeyID, Owner, Route, Model, Provider, Account, Outcome, Fault string
 	// Before is a cursor: what an earlier answer gave as next.
 	Before string
-	// Limit is how many at most. Zero: 100.
+	// Limit is how many at most. Zero: 100; more than MaxPage: MaxPage.
 	Limit int
 }
 
-// Store keeps the rows. It is safe for concurrent use.
+// Store keeps the rows. It is safe for concurrent use. Times are kept to the microsecond
+// and come back in UTC. Text that a database cannot hold is mended, never a reason to
+// lose a row: a NUL, and what is not UTF-8, becomes U+FFFD; names are cut at 256 bytes,
+// errors at 4 KiB, and filters alike.
 type Store interface {
 	// Append writes all entries or none. Rows that are there already stay as they are,
-	// and count once in the sums.
+	// and count once in the sums; which are there is known until they are purged.
 	Append(ctx context.Context, entries []Entry) error
 	// Usage answers sums, in the order of their groups.
 	Usage(ctx context.Context, q UsageQuery) ([]Usage, error)
@@ -144,7 +174,8 @@ type Store interface {
 	Content(ctx context.Context, requestID string) (*Content, error)
 	// PurgeContent removes at most so many contents from before a moment.
 	PurgeContent(ctx context.Context, before time.Time, most int) (int, error)
-	// Purge removes at most so many requests, with their attempts, that arrived before a
-	// moment; sums stay. It answers how many it removed.
+	// Purge removes at most so many requests, with their attempts and contents, that
+	// arrived before a moment, and at most so many attempts from before it whose request
+	// never came; sums stay. It answers how many requests and such attempts it removed.
 	Purge(ctx context.Context, before time.Time, most int) (int, error)
 }

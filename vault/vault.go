@@ -21,6 +21,7 @@ type UpstreamKey struct {
 type Store interface {
 	// PutUpstreamKey writes or replaces one.
 	PutUpstreamKey(ctx context.Context, k *UpstreamKey) error
+	// DeleteUpstreamKey answers ErrNotFound where there is none.
 	DeleteUpstreamKey(ctx context.Context, provider, account, fingerprint string) error
 	UpstreamKeys(ctx context.Context) ([]UpstreamKey, error)
 	// Canary is a sealed text that tells whether the right key is at hand; ErrNotFound:

@@ -23,7 +23,7 @@ type Version struct {
 }
 
 // Store keeps versions. It is safe for concurrent use. Its errors are auth's:
-// ErrNotFound, ErrConflict.
+// ErrNotFound, ErrConflict, ErrInvalid.
 type Store interface {
 	// AppendConfig adds a version, makes it the active one and sets its number, if the
 	// latest version's number still is the given one; else auth.ErrConflict.
@@ -36,6 +36,6 @@ type Store interface {
 	// ReplaceConfigText puts the same text, sealed with another key, in a version's place.
 	// Nothing else of a version ever changes.
 	ReplaceConfigText(ctx context.Context, n int64, sealed []byte) error
-	// ConfigHistory answers versions without their text, latest first.
+	// ConfigHistory answers versions without their text, latest first, at most 1,000.
 	ConfigHistory(ctx context.Context, limit int) ([]Version, error)
 }

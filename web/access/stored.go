@@ -49,8 +49,11 @@ type Audit struct {
 }
 
 // Store keeps who may do what, and what was done. It is safe for concurrent use. Its
-// errors are auth's: ErrNotFound, ErrConflict, ErrExists.
+// errors are auth's: ErrNotFound, ErrConflict, ErrExists, ErrInvalid. Names are unique
+// among accounts, and among tokens. Times are kept to the microsecond and come back in
+// UTC.
 type Store interface {
+	// CreateAccount sets Version to 1.
 	CreateAccount(ctx context.Context, a *Account) error
 	// UpdateAccount writes everything if the version still is the given one, and sets
 	// the new version.
@@ -65,8 +68,10 @@ type Store interface {
 	Tokens(ctx context.Context) ([]Token, error)
 	TokenByHash(ctx context.Context, hash [sha256.Size]byte) (Token, error)
 
+	// CreateSession answers ErrNotFound where there is no such account.
 	CreateSession(ctx context.Context, s *Session) error
 	SessionByHash(ctx context.Context, hash [sha256.Size]byte) (Session, error)
+	// DeleteSession ends one; that there is none is no error.
 	DeleteSession(ctx context.Context, hash [sha256.Size]byte) error
 	// DeleteSessions ends all of an account.
 	DeleteSessions(ctx context.Context, accountID string) error
@@ -74,6 +79,6 @@ type Store interface {
 	PurgeSessions(ctx context.Context, before time.Time) error
 
 	AppendAudit(ctx context.Context, a *Audit) error // sets ID
-	// Audits answers entries below an ID (0: the latest), latest first.
+	// Audits answers entries below an ID (0: the latest), latest first, at most 1,000.
 	Audits(ctx context.Context, below int64, limit int) ([]Audit, error)
 }
