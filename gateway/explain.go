@@ -27,40 +27,11 @@ type Question struct {
 	Priority string
 }
 
-// Explanation is the answer.
-type Explanation struct {
-	Route     string           `json:"route"`
-	Priority  string           `json:"priority"`
-	Estimated map[string]int64 `json:"estimated"` // input_tokens, output_tokens, max_tokens, cost_nano_usd
-	// Door are the caller's own limits.
-	Door []DoorAnswer `json:"door"`
-	// Candidates are the accounts that could serve it, in the order of choice.
-	Candidates []telemetry.Candidate `json:"candidates"`
-	// Verdict is send, wait or refuse; Sentence says it in words.
-	Verdict  string `json:"verdict"`
-	Reason   string `json:"reason,omitempty"`
-	Sentence string `json:"sentence"`
-	// WaitMS is how long it would wait; below zero: not known.
-	WaitMS int64 `json:"wait_ms"`
-	// Queued is the calls that wait before it; PredictedWaitMS how long they take.
-	Queued          int   `json:"queued"`
-	PredictedWaitMS int64 `json:"predicted_wait_ms"`
-}
-
-// DoorAnswer is one of the caller's own tiers.
-type DoorAnswer struct {
-	Scope  string `json:"scope"` // client_key, owner or route
-	Name   string `json:"name"`
-	Says   string `json:"says"` // room, wait or too_large
-	Short  string `json:"short,omitempty"`
-	WaitMS int64  `json:"wait_ms"`
-}
-
 // ErrQuestion is what is wrong with a question; its text is for whoever asked.
 var ErrQuestion = errors.New("the request cannot be explained")
 
 // Explain tells what would become of a request now, and changes nothing.
-func (g *Gateway) Explain(_ context.Context, q Question) (*Explanation, error) {
+func (g *Gateway) Explain(_ context.Context, q Question) (*telemetry.Explanation, error) {
 	rt := g.current.Load()
 	endpoint, ok := endpointOf(q.Endpoint)
 	if !ok {
@@ -113,7 +84,7 @@ func (x *exchange) ask(q Question) error {
 	return nil
 }
 
-func (x *exchange) explanation() *Explanation {
+func (x *exchange) explanation() *telemetry.Explanation {
 	t, now := x.ticket, x.g.clock.now()
 	t.Route, t.Class, t.Deadline = x.route.admission, x.class, now.Add(x.route.maxWait)
 	if x.client.key != nil {
@@ -123,8 +94,8 @@ func (x *exchange) explanation() *Explanation {
 	d.mu.Lock()
 	o := d.pool.Explain(now, &t.Call)
 	d.mu.Unlock()
-	e := &Explanation{
-		Route: x.route.name, Priority: x.class.String(), Candidates: x.candidates(now, &o), Door: []DoorAnswer{},
+	e := &telemetry.Explanation{
+		Route: x.route.name, Priority: x.class.String(), Candidates: x.candidates(now, &o), Door: []telemetry.DoorAnswer{},
 		Estimated: map[string]int64{"input_tokens": t.Estimates[0].Input, "output_tokens": t.Estimates[0].Output, "max_tokens": t.Estimates[0].MaxOutput,
 			"cost_nano_usd": t.Estimates[0].Cost},
 		WaitMS: millisUntil(now, o.At), Queued: o.Queued, PredictedWaitMS: time.Duration(o.Wait).Milliseconds(),
@@ -135,11 +106,11 @@ func (x *exchange) explanation() *Explanation {
 }
 
 // askDoor asks the caller's own limits, and answers the first that says no.
-func (x *exchange) askDoor(now budget.Instant, e *Explanation) *DoorAnswer {
-	var no *DoorAnswer
+func (x *exchange) askDoor(now budget.Instant, e *telemetry.Explanation) *telemetry.DoorAnswer {
+	var no *telemetry.DoorAnswer
 	for _, s := range x.doorScopes() {
 		a := s.Peek(now, doorDemand(x.ticket.Estimates[0]))
-		e.Door = append(e.Door, DoorAnswer{Scope: s.Kind().String(), Name: s.Name(), Says: says(a.State), WaitMS: millisUntil(now, a.At)})
+		e.Door = append(e.Door, telemetry.DoorAnswer{Scope: s.Kind().String(), Name: s.Name(), Says: says(a.State), WaitMS: millisUntil(now, a.At)})
 		if a.State != budget.Granted {
 			last := &e.Door[len(e.Door)-1]
 			last.Short = a.Dimension.String()
@@ -152,7 +123,7 @@ func (x *exchange) askDoor(now budget.Instant, e *Explanation) *DoorAnswer {
 }
 
 // conclude says what would become of the call.
-func (x *exchange) conclude(e *Explanation, o *admission.Outlook, no *DoorAnswer) {
+func (x *exchange) conclude(e *telemetry.Explanation, o *admission.Outlook, no *telemetry.DoorAnswer) {
 	switch {
 	case no != nil:
 		e.Verdict, e.Reason = "refuse", "limited by "+no.Scope

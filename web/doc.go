@@ -1,5 +1,4 @@
-// Package web is the second surface: what operators see. It serves the admin
-// listener: /metrics without a token, and the admin API under /admin/api/v1, where
-// every route needs the bearer token. It never imports the gateway; what it asks of
-// it is the small Gateway interface.
+// Package web is the second surface: what operators see. It puts the admin listener
+// together: /metrics and /healthz without a token, the admin API of web/api behind
+// web/access. It never imports the gateway; what it asks of it are small interfaces.
 package web

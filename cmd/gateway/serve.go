@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // time zones of limits, also where the system has none
@@ -21,6 +22,8 @@ import (
 	"github.com/sluice-gateway/sluice/providers/openai"
 	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web"
+	"github.com/sluice-gateway/sluice/web/access"
+	"github.com/sluice-gateway/sluice/web/api"
 )
 
 type serveFlags struct {
@@ -158,9 +161,11 @@ func (s *service) setUpAdminListener() error {
 	if err != nil {
 		return err
 	}
-	s.admin, err = s.listen(s.cfg.Server.AdminListen, web.New(web.Options{
-		Token: token, Metrics: s.metrics.Handler(), Gateway: dataPlane{s.gateway}, Reload: s.reload,
-	}))
+	api, err := s.adminAPI(access.Bearer(token))
+	if err != nil {
+		return err
+	}
+	s.admin, err = s.listen(s.cfg.Server.AdminListen, web.New(web.Options{API: api, Metrics: s.metrics.Handler()}))
 	return err
 }
 
@@ -187,6 +192,20 @@ func (s *service) listen(addr string, h http.Handler) (*listener, error) {
 	})
 	s.listeners = append(s.listeners, l)
 	return l, nil
+}
+
+// adminAPI puts the admin API's endpoints together.
+func (s *service) adminAPI(authenticate func(http.Handler) http.Handler) (http.Handler, error) {
+	plane := dataPlane{s.gateway}
+	return api.New(api.Options{
+		Endpoints: slices.Concat(
+			api.BudgetEndpoints(plane),
+			api.UpstreamEndpoints(plane),
+			api.ExplainEndpoints(plane),
+			api.ReloadEndpoints(s.reload),
+		),
+		Authenticate: authenticate, Version: version, Log: s.log,
+	})
 }
 
 // load reads the configuration, or makes the demo's; flags come before the file.
