@@ -160,6 +160,9 @@ type Shedding struct {
 	// MaxQueue bounds the calls that wait for upstream room. Default 1000. Zero:
 	// nobody waits.
 	MaxQueue int `yaml:"max_queue"`
+	// MaxQueueBytes bounds the bytes of the bodies of the calls that wait, together.
+	// Default 512 MiB. Zero: only server.max_body_memory bounds them.
+	MaxQueueBytes int64 `yaml:"max_queue_bytes,size"`
 	// LowWatermark is the share of MaxQueue to which a full queue must come down before
 	// it counts as having room again, 0 to 1. Default 0.9.
 	LowWatermark float64 `yaml:"low_watermark,ratio"`

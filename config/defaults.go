@@ -29,7 +29,7 @@ func (c *Config) setDefaults() {
 	c.Tokens = Tokens{Counter: "fast"}
 	c.Shedding = Shedding{
 		Thresholds: Thresholds{Low: 0.90, Normal: 0.95, High: 0.98, Critical: 1},
-		MaxQueue:   1000, LowWatermark: 0.9,
+		MaxQueue:   1000, MaxQueueBytes: 512 << 20, LowWatermark: 0.9,
 		WhenFull: "reject",
 	}
 	c.Adaptive = Adaptive{Preset: "balanced"}

@@ -193,6 +193,9 @@ func (v *validator) shedding() {
 	if s.MaxQueue > 1_000_000 {
 		v.problem("shedding.max_queue", "must be at most 1000000")
 	}
+	if s.MaxQueueBytes > 1<<40 {
+		v.problem("shedding.max_queue_bytes", "must be at most 1024GiB")
+	}
 	if s.LowWatermark <= 0 || s.LowWatermark > 1 {
 		v.problem("shedding.low_watermark", "must be above 0 and at most 1")
 	}

@@ -250,7 +250,7 @@ func (b *builder) pools() {
 	made := map[*admission.Account]*dispatcher{}
 	for root, ls := range lanes {
 		slices.SortFunc(ls, func(a, b *admission.Lane) int { return strings.Compare(a.ID, b.ID) })
-		made[root] = newDispatcher(b.g.clock, admission.New(plan.Pool(b.new.cfg, b.g.random), ls))
+		made[root] = newDispatcher(b.g.clock, admission.New(b.g.poolOptions(b.new.cfg), ls))
 		b.new.dispatchers = append(b.new.dispatchers, made[root])
 	}
 	for _, r := range b.new.routes {

@@ -141,13 +141,26 @@ func (x *exchange) refused(r admission.Refusal, c *chain) *apiError {
 			return c.exhausted()
 		}
 		return x.noRoom(r.At, r.Dimension)
-	case admission.NoKeys, admission.Exhausted, admission.NoRetries:
+	case admission.NoKeys, admission.Exhausted, admission.NoRetries, admission.Resting:
 		if len(c.failures) > 0 {
 			return c.exhausted()
 		}
 	}
+	switch r.Reason {
+	case admission.Resting:
+		return unavailable(waitUntil(now, r.At), "Every upstream of this model has been failing and is left alone for a while; the next try is in %s.")
+	case admission.Exhausted, admission.NoRetries: // the throttle keeps calls off, or every target is paused
+		return unavailable(time.Second, "No upstream takes calls for this model at present: those it has fail too often, or are paused. Please try again in %s.")
+	}
 	return &apiError{status: http.StatusServiceUnavailable, kind: "server_error", code: "no_upstream_available", noRetry: true,
 		outcome: "upstream_failed", message: "No upstream key is usable for this model at present; the operator has been told in the log."}
+}
+
+// unavailable is the answer where upstreams are left alone because they fail; the
+// message takes the wait.
+func unavailable(wait time.Duration, message string) *apiError {
+	return &apiError{status: http.StatusServiceUnavailable, kind: "server_error", code: "no_upstream_available", retryAfter: wait,
+		limitedBy: "upstream", outcome: "upstream_failed", message: fmt.Sprintf(message, human(wait))}
 }
 
 // noRoom is the 429 after waiting in vain for upstream budget.

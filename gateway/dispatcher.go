@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/plan"
 )
 
 // dispatcher drives one admission pool with real time: one short lock, one timer.
@@ -36,6 +38,13 @@ type laneOwner struct{ atomic.Pointer[dispatcher] }
 
 func newDispatcher(c clock, p *admission.Pool) *dispatcher {
 	return &dispatcher{clock: c, pool: p}
+}
+
+// poolOptions are what a pool is told, the use of the whole process included.
+func (g *Gateway) poolOptions(cfg *config.Config) admission.Options {
+	o := plan.Pool(cfg, g.random)
+	o.Busy = func() (inFlight, most int) { return int(g.guard.InFlight()), cfg.Server.MaxInFlight }
+	return o
 }
 
 func newTicket() *ticket {

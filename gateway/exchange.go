@@ -236,7 +236,7 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 	if x.route.admission.Sticky {
 		t.Affinity = affinity(x.client.key.ID, &x.req.Prompt)
 	}
-	t.Deadline = x.start.Add(x.maxWait())
+	t.Deadline, t.Bytes = x.start.Add(x.maxWait()), x.bodyHeld
 	x.queued = x.g.clock.now()
 	x.route.dispatcher.arrive(t)
 	chain := x.newChain()

@@ -208,7 +208,7 @@ func millisUntil(now, at budget.Instant) int64 {
 
 func endpointOf(name string) (providers.Endpoint, bool) {
 	switch name {
-	case "", providers.ChatCompletions.String():
+	case "", "chat_completions", providers.ChatCompletions.String():
 		return providers.ChatCompletions, true
 	case providers.Completions.String():
 		return providers.Completions, true

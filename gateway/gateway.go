@@ -194,6 +194,9 @@ func (g *Gateway) bounded(next http.Handler) http.Handler {
 // turnAway answers for a call that the gateway has no room for itself.
 func (g *Gateway) turnAway(w http.ResponseWriter, why protection.Reason) {
 	w.Header().Set("X-Request-Id", newRequestID())
+	if why == protection.Files { // a connection that stays open keeps its descriptor
+		w.Header().Set("Connection", "close")
+	}
 	e := errProtected(why)
 	now := g.clock.now()
 	g.sink.Record(&telemetry.Record{

@@ -48,6 +48,8 @@ type Call struct {
 	Exact bool
 	// Deadline is the last moment at which a grant is of use.
 	Deadline budget.Instant
+	// Bytes is what the call keeps in memory while it waits: its body.
+	Bytes int64
 
 	status   Status
 	fresh    bool // has not been looked at since it arrived or was refined
@@ -154,11 +156,14 @@ const (
 	Exhausted
 	// NoRetries: the upstream's budget of retries is spent.
 	NoRetries
+	// Resting: the candidates have room, but kept failing, and are left alone until their
+	// breakers try again.
+	Resting
 )
 
 // String is the reason's name in logs and metrics.
 func (r Reason) String() string {
-	return [...]string{"no_room", "too_large", "shed", "queue_full", "no_keys", "exhausted", "no_retries"}[min(r, NoRetries)]
+	return [...]string{"no_room", "too_large", "shed", "queue_full", "no_keys", "exhausted", "no_retries", "resting"}[min(r, Resting)]
 }
 
 // Refusal tells why a call cannot go and when it could.

@@ -22,6 +22,8 @@ type survey struct {
 	dimension budget.Dimension
 
 	later, never, keyless, excluded, claimed int
+
+	resting int // of later: those that have room and are only kept off by their breakers
 }
 
 // reason is why nothing can be granted when no lane will have room later either.
@@ -95,7 +97,11 @@ func (p *Pool) lookTarget(now budget.Instant, c *Call, t int, ahead bool, s *sur
 		}
 		d := l.Charging.Demand(c.estimate(t))
 		a := p.ask(now, c, l, &d, ahead)
-		from := max(l.blocked, p.ready(now, l, target.health(i)))
+		h := target.health(i)
+		from := max(l.blocked, p.ready(now, l, h))
+		if a.State == budget.Granted && l.blocked <= now && h.off(now) {
+			s.resting++
+		}
 		switch {
 		case a.State == budget.TooLarge:
 			s.never++
@@ -131,6 +137,21 @@ func (p *Pool) ready(now budget.Instant, l *Lane, h *Health) budget.Instant {
 		}
 	}
 	return 0
+}
+
+// resting says that nothing but breakers keeps a call off its candidates.
+func (p *Pool) resting(now budget.Instant, c *Call) bool {
+	s := p.look(now, c, false)
+	return s.lane == nil && s.resting > 0 && s.resting == s.later && s.claimed == 0
+}
+
+// off says that the breaker keeps calls off.
+func (h *Health) off(now budget.Instant) bool {
+	if h == nil {
+		return false
+	}
+	ok, _ := h.Breaker.Ready(int64(now))
+	return !ok
 }
 
 // claimed says that an earlier call of this step waits for the lane.

@@ -15,6 +15,8 @@ type Options struct {
 	// LowWater is where a queue that was at its bound counts as having room again.
 	// Zero: MaxQueue.
 	LowWater int
+	// MaxQueueBytes bounds the Bytes of the calls that wait, together. Zero: no bound.
+	MaxQueueBytes int64
 	// Thresholds of shedding per class. Zero: shedding.DefaultThresholds.
 	Thresholds shedding.Thresholds
 	// WhenFull says who goes when the queue is at its bound.
@@ -22,6 +24,10 @@ type Options struct {
 	// Random answers numbers in [0,1), for drop_random, weights, jitter and throttles.
 	// Nil: always one half.
 	Random func() float64
+	// Busy answers the calls that the driver serves at once, and how many it can (0: any
+	// number): the nearer to it, the less important must be those that may not wait. Nil:
+	// not counted.
+	Busy func() (inFlight, most int)
 }
 
 // Pool decides for a set of lanes. Not safe for concurrent use.

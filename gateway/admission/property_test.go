@@ -160,7 +160,8 @@ func drawModel(t *rapid.T) *model {
 	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
 	m.options = Options{
 		MaxQueue: rapid.IntRange(0, 6).Draw(t, "max queue"), Random: random.Float64,
-		WhenFull: shedding.WhenFull(rapid.IntRange(0, 3).Draw(t, "when full")),
+		WhenFull:      shedding.WhenFull(rapid.IntRange(0, 3).Draw(t, "when full")),
+		MaxQueueBytes: rapid.SampledFrom([]int64{0, 0, 1000}).Draw(t, "max bytes"),
 	}
 	if rapid.Bool().Draw(t, "never shed") {
 		m.options.Thresholds = shedding.Thresholds{1, 1, 1, 1}
@@ -207,6 +208,7 @@ func (m *model) arrive(t *rapid.T) {
 		Weight:   rapid.SampledFrom([]float64{0, 1, 4}).Draw(t, "share"),
 		Affinity: rapid.Uint64Range(0, 3).Draw(t, "affinity"),
 		Exact:    rapid.IntRange(0, 3).Draw(t, "exact") > 0,
+		Bytes:    rapid.Int64Range(0, 500).Draw(t, "bytes"),
 		Deadline: m.now.Add(time.Duration(rapid.IntRange(-1000, 60_000).Draw(t, "patience ms")) * time.Millisecond),
 	}
 	rec := &record{c: c, to: len(r.Targets)}
@@ -467,7 +469,7 @@ func (m *model) meetGrant(t *rapid.T, r *record, g Grant) {
 func (m *model) check(t *rapid.T) {
 	var waiting [classes]int
 	inFlight := map[*Lane]int{}
-	n, retried := 0, 0
+	n, retried, bytes := 0, 0, int64(0)
 	for _, r := range m.order {
 		c := r.c
 		switch r.phase {
@@ -478,6 +480,9 @@ func (m *model) check(t *rapid.T) {
 				n++
 				if r.retried {
 					retried++
+				}
+				if !c.exempt {
+					bytes += c.Bytes
 				}
 			case Sleeping:
 				if c.notBefore <= m.now {
@@ -509,6 +514,9 @@ func (m *model) check(t *rapid.T) {
 	// A newcomer that takes the place of a retried call stays beyond the bound.
 	if m.prompt && n > m.options.MaxQueue+retried+m.pushed {
 		t.Fatalf("%d wait, %d of them retried, bound %d", n, retried, m.options.MaxQueue)
+	}
+	if most := m.options.MaxQueueBytes; bytes != m.p.queue.bytes || m.prompt && most > 0 && bytes > most {
+		t.Fatalf("%d bytes wait, %d are counted, bound %d", bytes, m.p.queue.bytes, most)
 	}
 	for _, l := range m.lanes {
 		if l.InFlight() != inFlight[l] {

@@ -17,6 +17,7 @@ type lineup struct {
 	sweepAt        int
 	virtual        float64 // virtual time: where the last call that was served began
 	n              int
+	bytes          int64
 	demand         budget.Estimate // sums over the calls waiting, first target's estimate
 	oldest, newest *Call           // all of the class, in order of arrival
 }
@@ -25,7 +26,8 @@ type lineup struct {
 type queue struct {
 	lines  [classes]lineup
 	n      int
-	exempt int // of them, calls that came back after an attempt: the bound is not theirs
+	exempt int   // of them, calls that came back after an attempt: the bound is not theirs
+	bytes  int64 // of those that are not exempt
 }
 
 func newQueue() queue {
@@ -57,6 +59,8 @@ func (q *queue) put(c *Call) {
 	if c.retried {
 		q.exempt++
 		c.exempt = true
+	} else {
+		q.bytes += c.Bytes
 	}
 	l.count(c, 1)
 }
@@ -76,6 +80,8 @@ func (q *queue) remove(c *Call) {
 	if c.exempt {
 		q.exempt--
 		c.exempt = false
+	} else {
+		q.bytes -= c.Bytes
 	}
 	l.count(c, -1)
 }
@@ -180,6 +186,7 @@ func (l *lineup) unlink(c *Call) {
 func (l *lineup) count(c *Call, sign int64) {
 	e := c.estimate(c.first())
 	l.n += int(sign)
+	l.bytes += sign * c.Bytes
 	l.demand.Input += sign * e.Input
 	l.demand.Output += sign * e.Output
 	l.demand.MaxOutput += sign * e.MaxOutput

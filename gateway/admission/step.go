@@ -62,7 +62,7 @@ func (p *Pool) meetFresh(now budget.Instant) {
 			p.out = append(p.out, Effect{Kind: EffectRefine, Call: c})
 		default:
 			if p.crowded() {
-				p.makeRoom(now, c)
+				p.makeRoomFor(now, c)
 			}
 			p.reconsider(now, c.Class)
 		}
@@ -84,7 +84,15 @@ func (p *Pool) crowded() bool {
 	case p.queue.n-p.queue.exempt <= low:
 		p.full = false
 	}
-	return p.full
+	return p.full || p.excess() > 0
+}
+
+// excess is by how many bytes the waiting calls are above their bound.
+func (p *Pool) excess() int64 {
+	if p.o.MaxQueueBytes <= 0 {
+		return 0
+	}
+	return p.queue.bytes - p.o.MaxQueueBytes
 }
 
 // reconsidered bounds how many calls one arrival can push out.
@@ -108,7 +116,12 @@ func (p *Pool) reconsider(now budget.Instant, arrived shedding.Class) {
 
 // load describes the backlog before this call, as its class sees it.
 func (p *Pool) load(now budget.Instant, c *Call) shedding.Load {
+	inFlight, most := 0, 0
+	if p.o.Busy != nil {
+		inFlight, most = p.o.Busy()
+	}
 	return shedding.Load{
+		InFlight: inFlight, InFlightCap: most,
 		Queued: p.queue.n - 1, MaxQueue: p.o.MaxQueue,
 		MaxWait:      max(c.Deadline.Sub(c.arrived), time.Millisecond),
 		QueuedTokens: p.wait(now, c.Class, c).Seconds(), DrainPerSecond: 1,
@@ -166,6 +179,33 @@ func (p *Pool) together(ratioOf func(l *Lane) float64) (tokens, calls float64) {
 	return tokens, calls
 }
 
+// makeRoomFor lets calls go until the newcomer fits, or the newcomer itself: one call
+// where there are too many, several where they are too large together. Nobody goes in
+// vain: where those that may be let go do not free enough, the newcomer goes at once.
+func (p *Pool) makeRoomFor(now budget.Instant, newcomer *Call) {
+	if p.excess() > p.yielding(newcomer) {
+		p.refuse(now, newcomer, QueueFull)
+		return
+	}
+	p.makeRoom(now, newcomer)
+	for newcomer.status == Waiting && p.excess() > 0 {
+		p.makeRoom(now, newcomer)
+	}
+}
+
+// yielding is the bytes of the calls that may have to go for a newcomer, its own
+// included where nobody else's would do.
+func (p *Pool) yielding(newcomer *Call) int64 {
+	sum := int64(0)
+	for i := int(newcomer.Class) + 1; i < classes; i++ {
+		sum += p.queue.lines[i].bytes
+	}
+	if own := &p.queue.lines[newcomer.Class]; p.o.WhenFull != shedding.Reject {
+		sum += own.bytes - newcomer.Bytes
+	}
+	return sum
+}
+
 // makeRoom applies the rule for a full queue: someone of the least important class
 // goes, never someone more important than the newcomer.
 func (p *Pool) makeRoom(now budget.Instant, newcomer *Call) {
@@ -207,10 +247,13 @@ func (p *Pool) victim(newcomer *Call, v shedding.Victim) *Call {
 }
 
 func (p *Pool) refuse(now budget.Instant, c *Call, why Reason) {
+	if why == NoRoom && c.status == Waiting && p.resting(now, c) {
+		why = Resting
+	}
 	p.leave(c)
 	at, dim := budget.Never, budget.Requests
 	switch why {
-	case NoRoom, Shed, QueueFull:
+	case NoRoom, Shed, QueueFull, Resting:
 		at, dim = p.Forecast(now, c)
 	}
 	p.out = append(p.out, Effect{Kind: EffectRefuse, Call: c, Refusal: Refusal{Reason: why, At: at, Dimension: dim}})

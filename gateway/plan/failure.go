@@ -65,7 +65,7 @@ func Refusal(cause fallback.Cause, wait time.Duration, d budget.Demand, limit in
 func Pool(c *config.Config, random func() float64) admission.Options {
 	s := &c.Shedding
 	o := admission.Options{
-		MaxQueue: s.MaxQueue, Random: random,
+		MaxQueue: s.MaxQueue, MaxQueueBytes: s.MaxQueueBytes, Random: random,
 		Thresholds: shedding.Thresholds{s.Thresholds.Critical, s.Thresholds.High, s.Thresholds.Normal, s.Thresholds.Low},
 	}
 	o.LowWater = int(s.LowWatermark * float64(s.MaxQueue))
