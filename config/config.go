@@ -1,9 +1,6 @@
 package config
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // Config is a whole configuration, resolved and valid when it comes from Load,
 // Parse or Demo.
@@ -25,8 +22,14 @@ type Config struct {
 	Prices   []Price  `yaml:"prices"`
 	Shedding Shedding `yaml:"shedding"`
 	Adaptive Adaptive `yaml:"adaptive"`
+	Cache    Cache    `yaml:"cache"`
+	Admin    Admin    `yaml:"admin"`
 	Store    Store    `yaml:"store"`
 	Budgets  Budgets  `yaml:"budgets"`
+	// Telemetry is where traces go.
+	Telemetry Telemetry `yaml:"telemetry"`
+	// Alerts replace the shipped ones of the same name, and stand beside the others.
+	Alerts []Alert `yaml:"alerts"`
 	// Shadow decides, counts and logs everything, and enforces nothing: no limit and no
 	// shedding keeps a call from being sent at once. Default false.
 	Shadow bool `yaml:"shadow"`
@@ -73,51 +76,6 @@ func (c *Config) Owner(name string) *Owner {
 		}
 	}
 	return nil
-}
-
-// Server is how the gateway is reached.
-type Server struct {
-	// Listen is the address of the API. Default 127.0.0.1:8080.
-	Listen string `yaml:"listen"`
-	// AdminListen is the address of /metrics and the admin API. Default
-	// 127.0.0.1:8081. Beyond loopback it needs an AdminToken.
-	AdminListen string `yaml:"admin_listen"`
-	// MetricsListen serves /metrics a second time. Default empty: nowhere else.
-	MetricsListen string `yaml:"metrics_listen"`
-	// AdminToken is the bearer token of the admin API. Empty: one is made at start
-	// and shown once, which is possible only on a loopback AdminListen.
-	AdminToken Secret `yaml:"admin_token"`
-	// MaxBody bounds a request's body in bytes. Default 20 MiB; zero is refused.
-	MaxBody int64 `yaml:"max_body,size"`
-	// MaxInFlight bounds the calls inside the gateway, waiting ones included.
-	// Default 4096. Zero: no bound.
-	MaxInFlight int `yaml:"max_in_flight"`
-	// MaxBodyMemory bounds the bytes of all request bodies in memory together. Default
-	// 1 GiB. Zero: no bound.
-	MaxBodyMemory int64 `yaml:"max_body_memory,size"`
-	// HeapLimit is the share of the process's memory limit (GOMEMLIMIT, or the
-	// container's) from which new calls are refused, 0 to 1. Default 0.85. Zero: never.
-	HeapLimit float64 `yaml:"heap_limit,ratio"`
-	// Trails is how many finished requests keep the trail of their decisions for
-	// explain. Default 1000. Zero: none.
-	Trails int `yaml:"trails"`
-	// DrainTimeout is how long open calls may take to end after SIGTERM. Default
-	// 30 s. Zero: they are cut at once.
-	DrainTimeout time.Duration `yaml:"drain_timeout"`
-	// WriteTimeout bounds how long a client may take to accept one chunk of an
-	// answer. Default 30 s; zero is refused.
-	WriteTimeout time.Duration `yaml:"write_timeout"`
-	// TrustedProxies are the networks whose X-Forwarded-For counts. Default none.
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
-	PerIP          PerIP          `yaml:"per_ip"`
-}
-
-// PerIP bounds what one client address may do, before any key is looked at.
-type PerIP struct {
-	// RPM is requests per minute. Default and zero: no bound.
-	RPM int64 `yaml:"rpm,count"`
-	// Concurrency is calls in flight. Default and zero: no bound.
-	Concurrency int64 `yaml:"concurrency,count"`
 }
 
 // Logging is how the gateway writes its log.
@@ -202,21 +160,31 @@ type Adaptive struct {
 	StepEvery time.Duration `yaml:"step_every"`
 }
 
-// Store is where keys, usage and the record of requests are kept.
-type Store struct {
-	// Driver is sqlite. Default sqlite.
-	Driver string `yaml:"driver"`
-	// DSN is the database file's path. Default ./sluice.db.
-	DSN Secret `yaml:"dsn"`
+// Cache bounds the answers that are kept for repeated calls. Which are kept is each
+// route's own.
+type Cache struct {
+	// Memory bounds all of them together, in bytes. Default 256 MiB. Zero: nothing is
+	// kept, whatever the routes say.
+	Memory int64 `yaml:"memory,size"`
+	// MaxEntry bounds one answer, in bytes; a longer one is not kept. Default 1 MiB.
+	MaxEntry int64 `yaml:"max_entry,size"`
 }
 
-// Budgets is where the live levels of the limits are kept.
-type Budgets struct {
-	// Driver is memory. Default memory.
-	Driver string `yaml:"driver"`
-	// Levels is a file that keeps the levels over a restart: it is written on stop and
-	// every second. Default empty: a restart begins with full buckets.
-	Levels string `yaml:"levels"`
-	// URL is the address of a networked driver; empty for memory.
-	URL Secret `yaml:"url"`
+// Telemetry is where traces go.
+type Telemetry struct {
+	// OTLPEndpoint is the collector's address, such as http://127.0.0.1:4318. Default
+	// empty: nothing is traced.
+	OTLPEndpoint string `yaml:"otlp_endpoint"`
+	// OTLPHeaders are sent to the collector with every batch.
+	OTLPHeaders []Header `yaml:"otlp_headers,keyed"`
+	// Sample is the share of requests that are traced, 0 to 1. Default 1.
+	Sample float64 `yaml:"sample,ratio"`
+	// ServiceName is what traces call this program. Default sluice.
+	ServiceName string `yaml:"service_name"`
+}
+
+// Header is a header and its value. In the file it is an entry of a mapping.
+type Header struct {
+	Name  string
+	Value Secret
 }

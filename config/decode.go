@@ -14,7 +14,8 @@ const maxValues = 200_000
 
 // decoder fills structs from nodes by their yaml tags. A tag is a name, or a name
 // and how to read it: keyed (a mapping into a slice of structs with a Name), size,
-// count, ratio. It never stops at a problem.
+// count, ratio, path (of a file that is read, from the configuration's directory). It
+// never stops at a problem.
 type decoder struct {
 	dir      string // where relative file references begin
 	env      func(string) (string, bool)
@@ -68,7 +69,12 @@ func (d *decoder) value(path string, n *node, v reflect.Value, how string) {
 		return
 	}
 	if read := readerOf(v.Type(), how); read != nil {
-		d.scalar(path, n, func(text string) error { return read(text, v) })
+		d.scalar(path, n, func(text string) error {
+			if how == "path" && text != "" {
+				text = d.file(text)
+			}
+			return read(text, v)
+		})
 		return
 	}
 	switch v.Kind() {
@@ -83,6 +89,17 @@ func (d *decoder) value(path string, n *node, v reflect.Value, how string) {
 	default:
 		panic("config: no reader for " + v.Type().String())
 	}
+}
+
+// file is a path from the configuration's directory, and remembers the file.
+func (d *decoder) file(path string) string {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(d.dir, path)
+	}
+	if !slices.Contains(d.files, path) {
+		d.files = append(d.files, path)
+	}
+	return path
 }
 
 // expect reports a node of another kind than the schema has at its place.

@@ -33,7 +33,14 @@ func (c *Config) setDefaults() {
 		WhenFull: "reject",
 	}
 	c.Adaptive = Adaptive{Preset: "balanced"}
-	c.Store = Store{Driver: "sqlite", DSN: "./sluice.db"}
+	c.Cache = Cache{Memory: 256 << 20, MaxEntry: 1 << 20}
+	c.Admin = Admin{Session: 12 * time.Hour, OIDC: OIDC{RoleClaim: "groups"}}
+	c.Telemetry = Telemetry{Sample: 1, ServiceName: "sluice"}
+	c.Store = Store{
+		Driver: "sqlite", DSN: "./sluice.db", Retention: 30 * day, Memory: 64 << 20,
+		Content: Content{Retention: 7 * day, Max: 64 << 10},
+		Spool:   Spool{Max: 1 << 30},
+	}
 	c.Budgets = Budgets{Driver: "memory"}
 	c.Server.HeapLimit = 0.85
 	c.Server.MaxBodyMemory = 1 << 30
@@ -70,7 +77,12 @@ func (r *Route) setDefaults() {
 	r.MaxWait = 20 * time.Second
 	r.MaxAttempts = 6
 	r.Timeout = 10 * time.Minute
+	r.Cache = RouteCache{Scope: "owner", Streams: true}
 }
+
+func (o *Owner) setDefaults() { o.Kind = "team" }
+
+func (a *Alert) setDefaults() { a.Do = []Action{{Kind: "log"}} }
 
 func (k *ClientKey) setDefaults() {
 	k.Weight = 1
@@ -103,6 +115,7 @@ func (c *Config) complete() {
 		k.Limits.resolve(false)
 	}
 	c.Adaptive.complete()
+	c.completeStore()
 }
 
 func (p *Provider) complete() {

@@ -36,6 +36,7 @@ func reals() []real {
 func Demo(env func(string) (string, bool), clientKey string) *Config {
 	c := &Config{}
 	c.setDefaults()
+	c.Store.DSN = Memory // a first try leaves nothing behind
 	c.Providers = []Provider{demoProvider()}
 	sim := func(models ...string) []Target {
 		var out []Target

@@ -59,7 +59,7 @@ func Diff(old, new *Config) []string {
 // restart marks what a reload cannot change.
 func restart(path string) string {
 	switch path {
-	case "server.listen", "server.admin_listen", "server.metrics_listen", "logging.format":
+	case "server.listen", "server.admin_listen", "server.metrics_listen", "logging.format", "store.driver", "store.dsn":
 		return " (needs a restart)"
 	}
 	return ""
@@ -197,14 +197,33 @@ func plainText(v reflect.Value) (string, bool) {
 		return x.String(), true
 	case Target:
 		return x.String(), true
+	case Condition:
+		return x.Text, true
+	case Bound:
+		return x.String(), true
+	case Action:
+		return x.String(), true
+	case Header:
+		return x.Name + ": " + digest(x.Value), true
+	case OIDCRole:
+		return x.Name + ": " + x.Role, true
 	}
 	switch v.Kind() {
 	case reflect.Slice:
-		return "[]", v.Len() == 0 && v.Type().Elem().Kind() != reflect.Struct
+		return "[]", v.Len() == 0 && !nested(v.Type().Elem())
 	case reflect.Struct:
 		return "", false
 	}
 	return fmt.Sprint(v.Interface()), true
+}
+
+// nested says that entries of a list have names of their own.
+func nested(t reflect.Type) bool {
+	if t.Kind() != reflect.Struct {
+		return false
+	}
+	_, single := plainText(reflect.New(t).Elem())
+	return !single
 }
 
 // digest tells secrets apart without showing anything of them.

@@ -33,6 +33,10 @@ func readerOf(t reflect.Type, how string) func(string, reflect.Value) error {
 		return readInto(parsePrefix)
 	case reflect.TypeFor[Secret]():
 		return readInto(func(s string) (Secret, error) { return Secret(s), nil })
+	case reflect.TypeFor[Condition]():
+		return readInto(parseCondition)
+	case reflect.TypeFor[Bound]():
+		return readInto(parseBound)
 	case reflect.TypeFor[bool]():
 		return readInto(parseBool)
 	case reflect.TypeFor[string]():

@@ -34,6 +34,9 @@ func mustParse(t *testing.T, text string) *Config {
 
 // anyEnv has every variable, with a value of its own that is good as a secret.
 func anyEnv(name string) (string, bool) {
+	if strings.HasSuffix(name, "ENCRYPTION_KEY") {
+		return strings.Repeat("0f", 32), true
+	}
 	return "sk-" + strings.ToLower(name) + "-0123456789abcdef", true
 }
 
@@ -77,6 +80,26 @@ func TestFull(t *testing.T) {
 		{"threshold", cfg.Shedding.Thresholds.Low, 0.85},
 		{"adaptive", cfg.Adaptive.Hold, 30 * time.Second},
 		{"adaptive given", cfg.Adaptive.Step, 0.2},
+		{"certificate", cfg.Server.TLS, TLS{"testdata/tls/api.pem", "/etc/sluice/api.key"}},
+		{"allow", cfg.Server.AdminAllow, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}},
+		{"oidc roles", cfg.Admin.OIDC.Roles, []OIDCRole{{"platform", "admin"}, {"on-call", "operator"}, {"all staff", "key-owner"}}},
+		{"ca", cfg.Provider("local").CA, "testdata/tls/own-ca.pem"},
+		{"proxy", cfg.Provider("local").Proxy.Reveal(), "socks5://user:sk-proxy_password-0123456789abcdef@127.0.0.1:1080"},
+		{"route cache", cfg.Route("qwen3-max").Cache, RouteCache{10 * time.Minute, "all", false}},
+		{"route cache default", cfg.Route("gpt-oss").Cache, RouteCache{0, "owner", true}},
+		{"owner's kind", cfg.Owner("nobody").Kind, "team"},
+		{"allowed_ips", len(cfg.ClientKeys[0].AllowedIPs), 2},
+		{"max_tokens", cfg.ClientKeys[0].MaxTokens, int64(4000)},
+		{"content", cfg.Store.Content, Content{true, 24 * time.Hour, 16 << 10}},
+		{"spool", cfg.Store.Spool, Spool{"/var/lib/sluice/spool", 2 << 30}},
+		{"no levels", cfg.Budgets.Levels, ""},
+		{"header", cfg.Telemetry.OTLPHeaders[0].Value.Reveal(), "Bearer sk-otlp_token-0123456789abcdef"},
+		{"condition", cfg.Alerts[0].When, Condition{"queue_depth", ">", 100, "queue_depth > 100"}},
+		{"clear", cfg.Alerts[0].Clear, Bound{50, true}},
+		{"actions", len(cfg.Alerts[0].Do), 4},
+		{"shed", cfg.Alerts[0].Do[2], Action{Kind: "shed", Class: "low"}},
+		{"condition in seconds", cfg.Alerts[1].When.Value, 10.0},
+		{"default action", cfg.Alerts[1].Do, []Action{{Kind: "log"}}},
 	}
 	for _, c := range checks {
 		if !reflect.DeepEqual(c.got, c.want) {
@@ -104,6 +127,45 @@ func TestDefaults(t *testing.T) {
 	}
 	if len(cfg.Warnings()) != 0 {
 		t.Errorf("warnings: %v", cfg.Warnings())
+	}
+}
+
+// What lies beside the database follows its name, and can be named itself.
+func TestFilesBesideTheStore(t *testing.T) {
+	for _, c := range []struct{ store, levels, spool, wantLevels, wantSpool string }{
+		{"{}", "", "", "./sluice.db.levels", "./sluice.db.spool"},
+		{"{dsn: /data/s.db}", "", "", "/data/s.db.levels", "/data/s.db.spool"},
+		{"{dsn: /data/s.db}", "none", "/tmp/spool", "", "/tmp/spool"},
+		{"{dsn: /data/s.db}", "/tmp/levels", "", "/tmp/levels", "/data/s.db.spool"},
+		{`{dsn: ":memory:"}`, "", "", "", ""},
+		{`{driver: postgres, dsn: "postgres://localhost/sluice"}`, "", "", "", "./sluice.spool"},
+	} {
+		text := strings.TrimSuffix(c.store, "}") + `, spool: {path: "` + c.spool + `"}}`
+		text = strings.Replace(text, "{,", "{", 1)
+		cfg := mustParse(t, small+"store: "+text+"\nbudgets: {levels: '"+c.levels+"'}\n")
+		if cfg.Budgets.Levels != c.wantLevels || cfg.Store.Spool.Path != c.wantSpool {
+			t.Errorf("%s: levels %q, spool %q", c.store, cfg.Budgets.Levels, cfg.Store.Spool.Path)
+		}
+	}
+}
+
+func TestParseEncryptionKey(t *testing.T) {
+	want := [32]byte{}
+	for i := range want {
+		want[i] = byte(i)
+	}
+	for _, s := range []Secret{
+		"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n",
+		"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+	} {
+		if key, err := ParseEncryptionKey(s); err != nil || key != want {
+			t.Errorf("%q: %v", s.Reveal(), err)
+		}
+	}
+	for _, s := range []Secret{"", "00", "AAEC", Secret(strings.Repeat("0", 63)), Secret(strings.Repeat("z", 44))} {
+		if _, err := ParseEncryptionKey(s); err == nil || (s != "" && strings.Contains(err.Error(), s.Reveal())) {
+			t.Errorf("%q is taken, or told: %v", s.Reveal(), err)
+		}
 	}
 }
 

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"path/filepath"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,13 +64,7 @@ func (d *decoder) readReferred(path string, at mark, file string) (string, bool)
 		d.problem(path, at, "${file:} names no file")
 		return "", false
 	}
-	full := file
-	if !filepath.IsAbs(full) {
-		full = filepath.Join(d.dir, full)
-	}
-	if !slices.Contains(d.files, full) {
-		d.files = append(d.files, full)
-	}
+	full := d.file(file)
 	data, err := readBounded(full, maxReferred)
 	if err != nil {
 		d.problem(path, at, "cannot read ${file:%s}: %s", clip(file), reason(err))

@@ -13,7 +13,13 @@ type Provider struct {
 	Preset string `yaml:"preset"`
 	// BaseURL is where the API begins, without a trailing slash. Default: the
 	// preset's; empty for a simulated provider inside the process.
-	BaseURL  string   `yaml:"base_url"`
+	BaseURL string `yaml:"base_url"`
+	// Proxy is the HTTP, HTTPS or SOCKS5 proxy through which it is called, with its
+	// credentials. Default empty: the one in the environment (HTTPS_PROXY), if any.
+	Proxy Secret `yaml:"proxy"`
+	// CA is a file of certificates in PEM that vouch for the upstream, beside the
+	// system's. A relative path begins at the configuration's directory. Default none.
+	CA       string   `yaml:"ca,path"`
 	Timeouts Timeouts `yaml:"timeouts"`
 	// Accounts are its quota scopes. At least one.
 	Accounts []Account `yaml:"accounts"`
@@ -192,6 +198,18 @@ type Route struct {
 	// Timeout bounds a request from its arrival to its end, waits and attempts
 	// included. Default 10 min; zero is refused.
 	Timeout time.Duration `yaml:"timeout"`
+	Cache   RouteCache    `yaml:"cache"`
+}
+
+// RouteCache is which of a route's answers are kept for calls that ask the same.
+type RouteCache struct {
+	// TTL is how long an answer is kept. Default zero: none is.
+	TTL time.Duration `yaml:"ttl"`
+	// Scope is who is given an answer again: the same key, every key of the same owner,
+	// or all. Default owner.
+	Scope string `yaml:"scope"`
+	// Streams keeps streamed answers too, and replays them as streams. Default true.
+	Streams bool `yaml:"streams"`
 }
 
 // Target is one upstream model on a route's list. In the file it is

@@ -81,7 +81,12 @@ func (v *validator) config() {
 	v.shedding()
 	v.adaptive()
 	v.prices()
-	v.storage()
+	v.cache()
+	v.admin()
+	v.store()
+	v.budgets()
+	v.telemetry()
+	v.alerts()
 }
 
 func (v *validator) server() {
@@ -121,6 +126,9 @@ func (v *validator) server() {
 		v.problem("server.drain_timeout", "must be at most 1h")
 	}
 	v.positive("server.write_timeout", s.WriteTimeout, time.Hour)
+	v.certificate("server.tls", s.TLS)
+	v.certificate("server.admin_tls", s.AdminTLS)
+	v.origins("server.cors.origins", s.CORS.Origins)
 	for i, p := range s.TrustedProxies {
 		if p.Bits() == 0 {
 			v.warn(fmt.Sprintf("server.trusted_proxies[%d]", i), "everybody is trusted to say which address they come from")
@@ -233,22 +241,5 @@ func (v *validator) adaptive() {
 	v.positive("adaptive.step_every", a.StepEvery, day)
 	if a.Trigger > 1000 {
 		v.problem("adaptive.trigger", "must be at most 1000")
-	}
-}
-
-func (v *validator) storage() {
-	s, b := &v.c.Store, &v.c.Budgets
-	if s.Driver == "postgres" {
-		v.problem("store.driver", "postgres is not available in this version; use sqlite")
-	} else if v.word("store.driver", s.Driver, "sqlite", "postgres") && v.given("store") {
-		v.warn("store", "is checked and does not act in this version: nothing outlives the process")
-	}
-	if s.DSN == "" {
-		v.problem("store.dsn", "is empty")
-	}
-	if b.Driver == "redis" {
-		v.problem("budgets.driver", "redis is not available in this version; use memory")
-	} else if v.word("budgets.driver", b.Driver, "memory", "redis") && b.URL != "" {
-		v.problem("budgets.url", "has no meaning for the driver memory")
 	}
 }

@@ -63,6 +63,7 @@ func (v *validator) route(path string, r *Route) {
 		v.problem(path+".max_attempts", "must be between 1 and 100")
 	}
 	v.positive(path+".timeout", r.Timeout, 24*time.Hour)
+	v.word(path+".cache.scope", r.Cache.Scope, "key", "owner", "all")
 }
 
 // target checks that a target's provider exists, and that the accounts which have
@@ -100,6 +101,8 @@ func (v *validator) owners() {
 		if o.Name == "" || len(o.Name) > 128 || strings.ContainsFunc(o.Name, notInName) {
 			v.problem(path, "an owner's name has 1 to 128 characters and no spaces")
 		}
+		v.word(path+".kind", o.Kind, "team", "user")
+		v.tags(path+".tags", o.Tags)
 		v.limits(path+".limits", &o.Limits, false)
 		v.noShares(path+".limits", &o.Limits)
 	}
@@ -131,6 +134,7 @@ func (v *validator) clientKeys() {
 		}
 		v.word(path+".priority", k.Priority, "critical", "high", "normal", "low")
 		v.keyModels(path+".models", k)
+		v.tags(path+".tags", k.Tags)
 		v.limits(path+".limits", &k.Limits, false)
 		v.keyOwner(path, k)
 	}
@@ -156,7 +160,7 @@ func (v *validator) credential(path string, k *ClientKey) bool {
 		v.problem(path, "a client key needs a key or a hash")
 		return false
 	}
-	digits, ok := strings.CutPrefix(k.Hash, "sha256:")
+	digits, ok := strings.CutPrefix(k.Hash.Reveal(), "sha256:")
 	sum, err := hex.DecodeString(digits)
 	if !ok || err != nil || len(sum) != len(k.SHA256) {
 		v.problem(path+".hash", "must be sha256: and 64 hexadecimal digits")

@@ -31,6 +31,7 @@ func (v *validator) provider(path string, p *Provider) {
 	}
 	v.word(path+".preset", p.Preset, PresetNames()...)
 	v.baseURL(path+".base_url", p)
+	v.proxy(path+".proxy", p)
 	v.positive(path+".timeouts.connect", p.Timeouts.Connect, 10*time.Minute)
 	v.positive(path+".timeouts.first_byte", p.Timeouts.FirstByte, time.Hour)
 	v.positive(path+".timeouts.idle", p.Timeouts.Idle, time.Hour)

@@ -33,7 +33,7 @@ func suggest(word string, known []string) string {
 		return "did you mean " + quote(best) + "?"
 	case len(known) == 0:
 		return "there are none"
-	case len(known) > 16:
+	case len(known) > 20:
 		return "it is none of the " + strconv.Itoa(len(known)) + " there are"
 	}
 	return "there are " + strings.Join(known, ", ")

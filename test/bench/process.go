@@ -85,6 +85,10 @@ func (b *bench) start(name, addr, program string, args ...string) (*process, err
 	defer file.Close()
 	p := &process{name: name, addr: addr, log: log, cmd: exec.Command(program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = file, file
+	p.cmd.Dir = filepath.Join(b.dir, fmt.Sprintf("%s-%d", name, len(b.processes))) // each has a database of its own
+	if err := os.MkdirAll(p.cmd.Dir, 0o700); err != nil {
+		return nil, err
+	}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

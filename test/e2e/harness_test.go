@@ -89,6 +89,7 @@ func start(t testing.TB, yaml string) *gateway {
 	g := &gateway{t: t, file: file, log: &logBuffer{served: make(chan [2]string, 1)}}
 	g.write(yaml)
 	g.cmd = exec.Command(binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	g.cmd.Dir = filepath.Dir(file) // the database and what lies beside it
 	stderr, err := g.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
