@@ -32,9 +32,11 @@ type Token struct {
 
 // Session is somebody signed in.
 type Session struct {
-	Hash                 [sha256.Size]byte // of the cookie
-	AccountID            string
-	CreatedAt, ExpiresAt time.Time
+	Hash      [sha256.Size]byte // of the cookie
+	AccountID string
+	CreatedAt time.Time
+	// ExpiresAt moves on while the session is used.
+	ExpiresAt time.Time
 }
 
 // Audit is one thing that somebody did.
@@ -71,6 +73,8 @@ type Store interface {
 	// CreateSession answers ErrNotFound where there is no such account.
 	CreateSession(ctx context.Context, s *Session) error
 	SessionByHash(ctx context.Context, hash [sha256.Size]byte) (Session, error)
+	// ExtendSession sets when one ends; that there is none is no error.
+	ExtendSession(ctx context.Context, hash [sha256.Size]byte, until time.Time) error
 	// DeleteSession ends one; that there is none is no error.
 	DeleteSession(ctx context.Context, hash [sha256.Size]byte) error
 	// DeleteSessions ends all of an account.
