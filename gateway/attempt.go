@@ -18,7 +18,6 @@ import (
 	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/gateway/request"
 	"github.com/sluice-gateway/sluice/providers"
-	"github.com/sluice-gateway/sluice/telemetry"
 )
 
 // maxErrorBody bounds what is read of an upstream's error.
@@ -48,13 +47,8 @@ type failedAttempt struct {
 func (x *exchange) attempt(ctx context.Context, g admission.Grant) *failedAttempt {
 	target := &x.route.targets[g.Target]
 	up := target.upstream
-	n := len(x.record.Attempts)
-	x.record.Attempts = append(x.record.Attempts, telemetry.Attempt{
-		Provider: up.name, Account: g.Lane.Account.Name, Model: target.model,
-		Key: up.fingerprint(g.Lane.Account, g.Key),
-	})
-	started := x.g.clock.now()
-	x.attemptStart = started
+	x.attemptStart = x.g.clock.now()
+	x.noteAttempt(g, target)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if up.timeouts.Total > 0 {
@@ -66,14 +60,13 @@ func (x *exchange) attempt(ctx context.Context, g admission.Grant) *failedAttemp
 	defer watch.stop()
 
 	a := &try{x: x, grant: g, target: target, up: up, watch: watch}
+	defer a.unsettled()
 	failure := a.do(ctx)
-	note := &x.record.Attempts[n]
-	note.Duration, note.Status = x.g.clock.now().Sub(started), a.status
 	if failure == nil {
 		return nil
 	}
-	x.waited += note.Duration
-	note.Kind = failure.Kind.String()
+	x.waited += x.upstreamTime()
+	a.kind = failure.Kind.String()
 	a.settleFailure(failure)
 	return failure
 }
@@ -86,6 +79,8 @@ type try struct {
 	up     *upstream
 	watch  *watchdog
 	status int
+	kind   string // of the failure
+	told   bool   // that it has been settled
 
 	firstByte time.Duration // from sending to the answer's headers
 }
@@ -168,6 +163,7 @@ func (a *try) whole(ctx context.Context, resp *http.Response) *failedAttempt {
 	a.settle(usage)
 	x.begin(a.grant, "application/json")
 	x.record.Outcome, x.record.Status = "ok", http.StatusOK
+	x.keepAnswer(answer.Body)
 	x.w.Header().Set("Content-Length", itoa(len(answer.Body)))
 	x.w.WriteHeader(http.StatusOK)
 	x.deadline()
@@ -205,14 +201,9 @@ func dialFailed(err error) bool {
 // settle ends the attempt's hold with what was used and remembers it for the door.
 func (a *try) settle(u providers.Usage) {
 	x := a.x
-	used := budget.Usage{Input: u.Input, Output: u.Output, Cached: u.Cached, Cost: a.target.spent(x.record.Start, u)}
-	x.usage.Cost += used.Cost
-	x.record.Cost = x.usage.Cost
-	x.usage.Input += used.Input
-	x.usage.Output += used.Output
-	x.usage.Cached += used.Cached
+	used := a.spend(u)
 	x.record.Known = u.Known
-	x.record.Input, x.record.Output, x.record.Cached = x.usage.Input, x.usage.Output, x.usage.Cached
+	defer a.settled()
 	x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used,
 		admission.Report{Health: fallback.Healthy, FirstByte: a.firstByte})
 	if u.Known {
@@ -230,17 +221,14 @@ func (a *try) settle(u providers.Usage) {
 func (a *try) settleFailure(f *failedAttempt) {
 	x := a.x
 	report := admission.Report{Health: fallback.OutcomeOf(causeOf(f.Kind))}
+	defer a.settled()
 	if !f.sent {
 		x.ticket.settle(budget.Demand{}, budget.Unsent, report)
 		return
 	}
 	if f.Kind == providers.Cancelled || f.Kind == providers.Timeout {
 		// The upstream has read the prompt and may have charged it.
-		used := budget.Usage{Input: a.countedInput()}
-		used.Cost = a.target.spent(x.record.Start, providers.Usage{Input: used.Input})
-		x.usage.Input += used.Input
-		x.usage.Cost += used.Cost
-		x.record.Cost = x.usage.Cost
+		used := a.spend(providers.Usage{Input: a.countedInput()})
 		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used, report)
 		return
 	}

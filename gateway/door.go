@@ -57,7 +57,7 @@ func (x *exchange) decode() *apiError {
 	}
 	x.req, err = request.Read(formOf(x.endpoint), body)
 	if err == nil {
-		x.record.Model = clip(x.req.Model, 200)
+		x.record.Model, x.record.Stream = clip(x.req.Model, 200), x.req.Stream
 		return nil
 	}
 	var bad *request.Error

@@ -38,6 +38,7 @@ type exchange struct {
 	ticket  *ticket
 	usage   budget.Usage // of all attempts so far, for the door
 	sent    bool         // an attempt reached an upstream
+	keep    int          // bytes of prompt and answer that are kept; 0: nothing
 
 	wroteHeader  bool
 	bodyHeld     int64          // of the guard's room for bodies
@@ -54,6 +55,12 @@ func (g *Gateway) serve(endpoint providers.Endpoint) http.HandlerFunc {
 		x.record.ID = newRequestID()
 		x.record.Start = g.clock.time(x.start)
 		x.record.Endpoint = endpoint.String()
+		if t := r.Header["Traceparent"]; len(t) == 1 && len(t[0]) <= maxTraceParent {
+			x.record.TraceParent = t[0]
+		}
+		if g.keep != nil {
+			x.keep = max(g.keep(), 0)
+		}
 		defer x.finish()
 		w.Header().Set("X-Request-Id", x.record.ID)
 		if err := x.run(r.Context()); err != nil {
@@ -61,6 +68,9 @@ func (g *Gateway) serve(endpoint providers.Endpoint) http.HandlerFunc {
 		}
 	}
 }
+
+// maxTraceParent bounds the header of that name: its first version has 55 bytes.
+const maxTraceParent = 128
 
 // run takes the request through every station; an error is what the client is told.
 func (x *exchange) run(ctx context.Context) *apiError {
@@ -101,6 +111,8 @@ func (x *exchange) finish() {
 	x.settleAll()
 	now := x.g.clock.now()
 	x.record.Duration = now.Sub(x.start)
+	x.record.Fault = telemetry.FaultOf(x.record.Outcome, x.record.ErrorCode, x.record.ShedReason)
+	x.keepPrompt()
 	x.g.sink.Record(&x.record)
 }
 
@@ -156,7 +168,7 @@ func (x *exchange) authenticate() *apiError {
 	if !key.ExpiresAt.IsZero() && x.record.Start.After(key.ExpiresAt) {
 		return errUnauthorized("This API key has expired.")
 	}
-	x.record.Key, x.record.Owner = key.Name, key.Owner
+	x.record.KeyID, x.record.Key, x.record.Owner = key.ID, key.Name, key.Owner
 	x.record.ClientID = clip(x.r.Header.Get("X-Client-Request-Id"), 128)
 	return nil
 }

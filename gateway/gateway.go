@@ -36,8 +36,12 @@ type Options struct {
 	// Embeddings turns the embeddings of an answer into the form that a client asked
 	// for (float, base64 or ""). Required.
 	Embeddings func(body []byte, want string) ([]byte, error)
-	// Sink takes every finished request's record. Nil: none.
+	// Sink takes every finished request's record, and every attempt when it is settled
+	// if it is a [telemetry.AttemptSink]. Nil: none.
 	Sink telemetry.Sink
+	// Content says how many bytes of each prompt and each answer records carry; it is
+	// asked once per request. Nil or 0: none are kept, and nothing is copied.
+	Content func() int
 	// Log takes what is not a request's record. Nil: discarded.
 	Log *slog.Logger
 	// Probe checks whether an upstream key works: nil when it does. Nil: keys are
@@ -53,12 +57,15 @@ type Gateway struct {
 	connect Connect
 	tokens  *tokens.Estimator
 	sink    telemetry.Sink
+	keep    func() int // bytes of content; nil: none
 	log     *slog.Logger
 	prober  *prober
 	life    context.Context // ends when open calls have to
 	end     context.CancelFunc
 
 	embeddings func(body []byte, want string) ([]byte, error)
+
+	attempts telemetry.AttemptSink
 
 	guard  *protection.Guard
 	trails trails
@@ -74,7 +81,7 @@ func New(o Options) (*Gateway, error) {
 	if o.Config == nil || o.Connect == nil || o.Tokens == nil || o.Embeddings == nil {
 		return nil, errors.New("gateway: Options need Config, Connect, Embeddings and Tokens")
 	}
-	g := &Gateway{clock: newClock(), connect: o.Connect, tokens: o.Tokens, sink: o.Sink, log: o.Log, embeddings: o.Embeddings}
+	g := &Gateway{clock: newClock(), connect: o.Connect, tokens: o.Tokens, sink: o.Sink, log: o.Log, embeddings: o.Embeddings, keep: o.Content}
 	g.life, g.end = context.WithCancel(context.Background())
 	g.buffers.New = func() any { return new([]byte) }
 	if g.sink == nil {
@@ -85,7 +92,8 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.prober = newProber(g, o.Probe, o.ProbeEvery)
 	g.guard = protection.New(protection.Options{})
-	g.sink = telemetry.Multi{g.sink, &g.trails}
+	sinks := telemetry.Multi{g.sink, &g.trails}
+	g.sink, g.attempts = sinks, sinks
 	return g, g.Apply(o.Config)
 }
 
@@ -201,7 +209,7 @@ func (g *Gateway) turnAway(w http.ResponseWriter, why protection.Reason) {
 	now := g.clock.now()
 	g.sink.Record(&telemetry.Record{
 		ID: w.Header().Get("X-Request-Id"), Start: g.clock.time(now), Outcome: "shed", Status: e.status, ErrorCode: e.code,
-		ShedReason: string(why), Priority: "unknown",
+		ShedReason: string(why), Priority: "unknown", Fault: telemetry.FaultOf("shed", e.code, string(why)),
 	})
 	e.write(w, g.random)
 }

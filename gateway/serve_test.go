@@ -33,6 +33,7 @@ providers:
   up: {base_url: "http://upstream.invalid/v1", accounts: [{name: a, keys: [key-a], limits: [{rpm: 100G, tpm: 100G}]}]}
 routes:
   m: {targets: [up/m]}
+  two: {targets: [up/m, up/m2]}
 client_keys:
   - {name: test, key: `+testKey+`, limits: {rpm: 100G, tpm: 100G}}
 `), func(string) (string, bool) { return "", false })

@@ -88,6 +88,7 @@ func (r *relay) event(e providers.Event) error {
 	case e.Comment:
 		return r.write([]byte(": keep-alive\n\n"))
 	}
+	x.keepAnswer(e.Data)
 	r.frame = append(r.frame[:0], "data: "...)
 	r.frame = append(r.frame, e.Data...)
 	return r.write(append(r.frame, "\n\n"...))
@@ -130,6 +131,10 @@ func (r *relay) end(ctx context.Context, err error) *failedAttempt {
 	if errors.Is(err, providers.ErrTruncated) && context.Cause(ctx) == nil {
 		f = providers.Failure{Kind: providers.Connection, Status: r.status, Message: "the upstream's stream was cut"}
 	}
+	if r.begun && errors.Is(context.Cause(ctx), errShutdown) {
+		r.cut(f, r.x.gone(ctx))
+		return nil
+	}
 	return r.broken(f)
 }
 
@@ -139,21 +144,27 @@ func (r *relay) broken(f providers.Failure) *failedAttempt {
 	if !r.begun {
 		return r.fail(f, true)
 	}
-	x := r.x
 	if f.Kind == providers.Cancelled {
 		r.clientGone()
 		return nil
 	}
+	r.cut(f, upstreamError(f))
+	return nil
+}
+
+// cut settles what came and ends the client's stream in an error event.
+func (r *relay) cut(f providers.Failure, e *apiError) {
+	x := r.x
+	r.kind = f.Kind.String()
 	r.settle(r.total())
-	e := upstreamError(f)
 	x.record.Outcome, x.record.ErrorCode, x.record.Error = "stream_broken", e.code, f.Message
 	_ = r.write(e.frame()) // the client is told what can be told; it may have gone
-	return nil
 }
 
 // clientGone settles with what was produced until the client left or stopped reading.
 func (r *relay) clientGone() {
 	r.x.record.Outcome = "client_gone"
+	r.kind = providers.Cancelled.String()
 	r.settle(r.total())
 }
 

@@ -75,6 +75,7 @@ func (t *trails) Record(r *telemetry.Record) {
 	delete(t.byID, t.ring[t.next].ID)
 	c := *r
 	c.Attempts, c.Decisions = slices.Clone(r.Attempts), slices.Clone(r.Decisions)
+	c.Content = nil // bodies are not for keeping here
 	t.ring[t.next] = c
 	t.byID[c.ID] = t.next
 	t.next = (t.next + 1) % len(t.ring)

@@ -61,7 +61,7 @@ func (l RecordLogger) Record(r *Record) {
 	if !l.log.Enabled(context.Background(), level) {
 		return
 	}
-	var room [28]slog.Attr
+	var room [30]slog.Attr
 	a := append(room[:0],
 		slog.String("request_id", r.ID), slog.String("outcome", r.Outcome), slog.Int("status", r.Status),
 		slog.String("endpoint", r.Endpoint), slog.String("key", r.Key), slog.String("route", r.Route),
@@ -78,7 +78,9 @@ func (l RecordLogger) Record(r *Record) {
 	text("model", r.ServedModel)
 	text("limited_by", r.LimitedBy)
 	text("error_code", r.ErrorCode)
+	text("fault", string(r.Fault))
 	text("error", r.Error)
+	text("cache", r.Cache)
 	if n := len(r.Attempts); n > 0 {
 		a = append(a, slog.Int("attempts", n), millis("queue_ms", r.QueueWait),
 			slog.Int64("estimated_input", r.EstimatedInput), slog.Int64("estimated_output", r.EstimatedOutput),

@@ -15,9 +15,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left, cost *prometheus.CounterVec
-	spared                                                                            prometheus.Counter
-	duration, firstByte, overhead, estimateError, wait                                *prometheus.HistogramVec
+	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left, cost, faults *prometheus.CounterVec
+	spared                                                                                    prometheus.Counter
+	duration, firstByte, overhead, estimateError, wait                                        *prometheus.HistogramVec
 
 	outcomes sync.Map // outcomeLabels → *outcomeSeries: label look-ups are the cost of a record
 	targets  sync.Map // targetLabels → *targetSeries
@@ -52,6 +52,7 @@ func NewMetrics() *Metrics {
 	m.entered = counter("queue_entered_total", "Calls that could not go at once and queued.", "class")
 	m.left = counter("queue_left_total", "Calls that left the queue: granted, refused or gone.", "class", "how")
 	m.shadow = counter("shadow_total", "What would have been done if limits were enforced.", "route", "decision")
+	m.faults = counter("faults_total", "Requests that did not succeed, by who is at fault: caller, policy, provider or gateway.", "route", "fault")
 	m.spared = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sluice_calls_spared_429_total", Help: "Calls that waited, rotated or moved for lack of budget."})
 	m.duration = histogram("request_duration_seconds", "From arrival to the last byte.", seconds(), "route", "outcome")
@@ -135,6 +136,9 @@ func (m *Metrics) Record(r *Record) {
 	s.out.Add(float64(r.Output))
 	if r.Known && r.EstimatedInput > 0 {
 		s.estimateError.Observe(float64(r.Input)/float64(r.EstimatedInput) - 1)
+	}
+	if r.Fault != FaultNone {
+		m.faults.WithLabelValues(route, string(r.Fault)).Inc()
 	}
 	if r.Spared {
 		m.spared.Inc()

@@ -9,18 +9,20 @@ type Record struct {
 	ID, ClientID string
 	Start        time.Time
 	Endpoint     string // chat_completions, completions, embeddings
-	// Key and Owner are names; Model is what was asked for, Route the route that it
-	// named, empty when none.
-	Key, Owner, Model, Route string
-	Priority                 string
-	Stream                   bool
+	// KeyID is the client key's identity. Key and Owner are names; Model is what was
+	// asked for, Route the route that it named, empty when none.
+	KeyID, Key, Owner, Model, Route string
+	Priority                        string
+	Stream                          bool // asked for
 	// Outcome is ok, rejected, unauthorized, limited, no_room, too_large, shed,
-	// upstream_failed, upstream_rejected, stream_broken, timeout, client_gone or
-	// internal_error.
-	Outcome    string
-	Status     int    // HTTP status of the answer
-	ErrorCode  string // error.code of a refusal
-	Error      string // for people; no secret
+	// upstream_failed, upstream_rejected, stream_broken, timeout, client_gone,
+	// shutdown or internal_error.
+	Outcome   string
+	Status    int    // HTTP status of the answer
+	ErrorCode string // error.code of a refusal
+	Error     string // for people; no secret
+	// Fault is who has to change something; empty: nobody.
+	Fault      Fault
 	LimitedBy  string // client_key, owner, route or upstream
 	ShedReason string
 	// Provider, Account and ServedModel are where the answer came from.
@@ -46,19 +48,45 @@ type Record struct {
 	FirstByte, Duration, Overhead time.Duration
 	// Tokens: estimated before, actual after.
 	EstimatedInput, EstimatedOutput int64
-	Input, Output, Cached           int64
-	Cost                            int64 // nano-dollars, of all attempts
-	Known                           bool  // actual tokens are the provider's own count
-	Bytes                           int64 // of the answer
+	// Input includes what was read from a provider's prompt cache (Cached) and what was
+	// written to one (CacheWrite). All are of all attempts.
+	Input, Output, Cached, CacheWrite int64
+	Cost                              int64 // nano-dollars, of all attempts
+	Known                             bool  // actual tokens are the provider's own count
+	Bytes                             int64 // of the answer
+	// Cache is what the response cache said: hit, miss or bypass; empty: not asked.
+	Cache string
+	// TraceParent is the client's W3C traceparent header as it came, bounded; empty:
+	// none.
+	TraceParent string
+	// Content is what was asked and answered; nil unless keeping it is switched on.
+	Content *Content
+}
+
+// Content is what was asked and answered, as it went over the wire, each cut to the
+// size that is kept.
+type Content struct {
+	Prompt, Answer []byte
+	Cut            bool // one of them was longer
 }
 
 // Attempt is one upstream call.
 type Attempt struct {
+	N                        int // of its request's, from 0
+	Start                    time.Time
 	Provider, Account, Model string
 	Key                      string // fingerprint
 	Status                   int    // 0: no answer
-	Kind                     string // of the failure; empty: none
-	Duration                 time.Duration
+	// Kind is the failure's; empty: none. A panic of the gateway's own is internal_error.
+	Kind string
+	// Duration is from sending to settling, FirstByte to the answer's headers (0: none
+	// came).
+	FirstByte, Duration time.Duration
+	// Tokens and cost as in the Record, of this attempt alone.
+	EstimatedInput, EstimatedOutput   int64
+	Input, Output, Cached, CacheWrite int64
+	Cost                              int64
+	Known                             bool
 }
 
 // Candidate is one account's limit group as a call found it.
@@ -106,8 +134,22 @@ func (r *Record) Decide(reason, from, to string) {
 // quick: it runs on the request's own goroutine.
 type Sink interface{ Record(r *Record) }
 
+// AttemptSink is a Sink that also takes every attempt at the moment it is settled,
+// when the request may have long to go: what a kill must not lose. The record is not
+// finished then; it tells who calls what. Both belong to the sink only during the call.
+type AttemptSink interface{ Attempt(r *Record, a *Attempt) }
+
 // Multi is several sinks, one after the other.
 type Multi []Sink
+
+// Attempt hands a settled attempt to the sinks that take them.
+func (m Multi) Attempt(r *Record, a *Attempt) {
+	for _, s := range m {
+		if s, ok := s.(AttemptSink); ok {
+			s.Attempt(r, a)
+		}
+	}
+}
 
 // Record hands the record to every sink.
 func (m Multi) Record(r *Record) {

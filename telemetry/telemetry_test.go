@@ -40,7 +40,7 @@ func TestMetrics(t *testing.T) {
 	m := NewMetrics()
 	m.Observe(source{})
 	m.Record(sample())
-	m.Record(&Record{Outcome: "shed", Priority: "low", ShedReason: "shed"})
+	m.Record(&Record{Outcome: "shed", Priority: "low", ShedReason: "shed", Fault: FaultPolicy})
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{
@@ -49,6 +49,7 @@ func TestMetrics(t *testing.T) {
 		`sluice_upstream_attempts_total{account="team-a",model="qwen3-max",provider="dashscope",status="429"} 1`,
 		`sluice_upstream_429_total{account="team-a",kind="rate_tokens",model="qwen3-max",provider="dashscope"} 1`,
 		`sluice_fallbacks_total{from="dashscope/qwen3-max",reason="no_room",route="qwen3-max",to="dashscope/qwen-plus"} 1`,
+		`sluice_faults_total{fault="policy",route="unknown"} 1`,
 		`sluice_calls_spared_429_total 1`, `sluice_shed_total{class="low",reason="shed"} 1`,
 		`sluice_tokens_total{direction="input",model="qwen-plus",provider="dashscope",route="qwen3-max"} 110`,
 		`sluice_bucket_level{dimension="tokens",limit="tpm",name="a",scope="upstream"} 40`,
