@@ -10,6 +10,7 @@ require (
 	github.com/pkoukk/tiktoken-go v0.1.8 // the reference tokenizer, which counts are checked against
 	github.com/pkoukk/tiktoken-go-loader v0.0.2 // its vocabularies without a download
 	github.com/prometheus/client_golang v1.25.0 // metrics in Prometheus' format
+	github.com/rs/cors v1.11.1 // which pages may call: the preflight rules have many traps
 	github.com/sashabaranov/go-openai v1.43.0 // OpenAI's types, and tests: a second client
 	github.com/spf13/cobra v1.10.2 // subcommands, flags and help
 	github.com/spf13/pflag v1.0.9 // cobra's flags, for reading them from the environment
@@ -51,7 +52,6 @@ require (
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
-	github.com/rs/cors v1.11.1 // indirect
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3 // indirect
 	github.com/sethvargo/go-retry v0.5.0 // indirect
 	github.com/tidwall/gjson v1.20.1 // indirect

@@ -74,6 +74,12 @@ func (a *addresses) forget(now budget.Instant) bool {
 	return len(a.scopes) < before
 }
 
+// ClientAddress is where a request comes from: the peer's address, or what the trusted
+// proxies of the configuration in force say it is. It is zero where the peer has none.
+func (g *Gateway) ClientAddress(r *http.Request) netip.Addr {
+	return clientAddress(r, g.current.Load().cfg.Server.TrustedProxies)
+}
+
 // clientAddress is the peer's address, or what trusted proxies say it is: the
 // rightmost address of X-Forwarded-For that is not a trusted proxy itself.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {

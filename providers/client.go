@@ -1,9 +1,13 @@
 package providers
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"time"
 )
 
@@ -23,8 +27,11 @@ type Timeouts struct {
 // ClientOptions are what a client is made of.
 type ClientOptions struct {
 	Timeouts Timeouts
-	// Proxy chooses a proxy. Nil: the one in the environment.
-	Proxy func(*http.Request) (*url.URL, error)
+	// Proxy is the proxy that every call goes through: http, https or socks5, with its
+	// user and password. Nil: the one in the environment, if any.
+	Proxy *url.URL
+	// RootCAs vouch for the upstream (and for an https proxy). Nil: the system's.
+	RootCAs *x509.CertPool
 	// MaxIdlePerHost bounds idle connections to one host. Zero: 256.
 	MaxIdlePerHost int
 }
@@ -35,7 +42,31 @@ const (
 	maxIdlePerHost = 256
 	maxHeaderBytes = 64 << 10
 	transferBuffer = 16 << 10
+	maxCertificate = 4 << 20
 )
+
+// Authorities are the system's certificate authorities and those of a file in PEM.
+func Authorities(file string) (*x509.CertPool, error) {
+	st, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() || st.Size() > maxCertificate {
+		return nil, errors.New(file + ": is not a file of certificates")
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a machine without any
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New(file + ": holds no certificate in PEM")
+	}
+	return pool, nil
+}
 
 // NewClient makes the HTTP client of one upstream. It follows no redirect (a redirect
 // could take a credential elsewhere), keeps no cookies, asks for no compression and
@@ -47,8 +78,9 @@ func NewClient(o ClientOptions) *http.Client {
 	if o.Timeouts.Total <= 0 {
 		o.Timeouts.Total = defaultTotal
 	}
-	if o.Proxy == nil {
-		o.Proxy = http.ProxyFromEnvironment
+	proxy := http.ProxyFromEnvironment
+	if o.Proxy != nil {
+		proxy = http.ProxyURL(o.Proxy)
 	}
 	if o.MaxIdlePerHost <= 0 {
 		o.MaxIdlePerHost = maxIdlePerHost
@@ -56,7 +88,8 @@ func NewClient(o ClientOptions) *http.Client {
 	dialer := &net.Dialer{Timeout: o.Timeouts.Connect, KeepAlive: 30 * time.Second}
 	return &http.Client{
 		Transport: &http.Transport{
-			Proxy:                  o.Proxy,
+			Proxy:                  proxy,
+			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
 			DialContext:            dialer.DialContext,
 			TLSHandshakeTimeout:    o.Timeouts.Connect,
 			ResponseHeaderTimeout:  o.Timeouts.Total,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -41,7 +42,11 @@ func (c *connector) connect(p *config.Provider, preset providers.Preset) (provid
 		base = "http://simulated.invalid/v1"
 		client = &http.Client{Transport: simulated.Transport(c.server(p))}
 	} else {
-		client = providers.NewClient(providers.ClientOptions{Timeouts: providers.Timeouts{Connect: p.Timeouts.Connect}})
+		o, err := clientOptions(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		client = providers.NewClient(o)
 	}
 	if base == "" {
 		return nil, nil, fmt.Errorf("provider %s: no base_url, and preset %q has none", p.Name, preset.Name)
@@ -50,14 +55,36 @@ func (c *connector) connect(p *config.Provider, preset providers.Preset) (provid
 	return d, client, err
 }
 
+// clientOptions are how a provider is reached: its timeouts, proxy and authorities.
+func clientOptions(p *config.Provider) (o providers.ClientOptions, err error) {
+	o.Timeouts.Connect = p.Timeouts.Connect
+	if p.CA != "" {
+		if o.RootCAs, err = providers.Authorities(p.CA); err != nil {
+			return o, fmt.Errorf("provider %s: ca: %w", p.Name, err)
+		}
+	}
+	if p.Proxy != "" {
+		if o.Proxy, err = url.Parse(p.Proxy.Reveal()); err != nil {
+			return o, fmt.Errorf("provider %s: the proxy is not an address", p.Name) // its text may hold a password
+		}
+	}
+	return o, nil
+}
+
 // probe asks a provider for its models with a key: the cheapest call there is.
 func (c *connector) probe(ctx context.Context, p *config.Provider, secret string) (invalid bool, err error) {
 	if p.Dialect == "simulated" && p.BaseURL == "" {
 		return false, nil
 	}
+	o, err := clientOptions(p)
+	if err != nil {
+		return false, err
+	}
 	cfg := goopenai.DefaultConfig(secret)
 	cfg.BaseURL = p.BaseURL
-	cfg.HTTPClient = providers.NewClient(providers.ClientOptions{Timeouts: providers.Timeouts{Connect: p.Timeouts.Connect}})
+	client := providers.NewClient(o)
+	defer client.CloseIdleConnections()
+	cfg.HTTPClient = client
 	_, err = goopenai.NewClientWithConfig(cfg).ListModels(ctx)
 	var api *goopenai.APIError
 	if errors.As(err, &api) {

@@ -4,7 +4,7 @@ import "fmt"
 
 // greet says where everything is, with lines to paste.
 func (s *service) greet() {
-	api, admin := "http://"+s.api.Addr().String(), "http://"+s.admin.Addr().String()
+	api, admin := s.api.url(), s.admin.url()
 	s.log.Info("serving", "api", api, "admin", admin, "routes", len(s.cfg.Routes))
 	if s.flags.file != "" {
 		return

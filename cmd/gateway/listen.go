@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -24,22 +26,42 @@ const shutTimeout = time.Second
 // listener is one HTTP server on one address.
 type listener struct {
 	net.Listener
+	*front
 	server *http.Server
 }
 
-func listen(addr string, h http.Handler) (*listener, error) {
+func listen(addr string, f *front, log *slog.Logger) (*listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
 	}
-	return &listener{Listener: l, server: &http.Server{
-		Handler: h, ReadHeaderTimeout: readHeaders, IdleTimeout: idleConnection, MaxHeaderBytes: maxHeaders,
+	return &listener{Listener: l, front: f, server: &http.Server{
+		Handler: f, ReadHeaderTimeout: readHeaders, IdleTimeout: idleConnection, MaxHeaderBytes: maxHeaders,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // what clients do wrong at the level of connections
 	}}, nil
+}
+
+// Accept waits for a connection; it is one of TLS while there is a certificate.
+func (l *listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil || !l.secure() {
+		return c, err
+	}
+	return tls.Server(c, l.tls), nil
+}
+
+// url is the listener's address as clients write it.
+func (l *listener) url() string {
+	scheme := "http://"
+	if l.secure() {
+		scheme = "https://"
+	}
+	return scheme + l.Addr().String()
 }
 
 // serve serves until shut; a listener's failure is sent to failed.
 func (l *listener) serve(failed chan<- error) {
-	if err := l.server.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := l.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		failed <- err
 	}
 }

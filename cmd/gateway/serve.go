@@ -152,7 +152,11 @@ func (s *service) setUpMetricsListener() error {
 	if s.cfg.Server.MetricsListen == "" {
 		return nil
 	}
-	_, err := s.listen(s.cfg.Server.MetricsListen, s.metrics.Handler())
+	f, err := s.adminFront(s.metrics.Handler())
+	if err != nil {
+		return err
+	}
+	_, err = s.listen(s.cfg.Server.MetricsListen, f)
 	return err
 }
 
@@ -165,12 +169,20 @@ func (s *service) setUpAdminListener() error {
 	if err != nil {
 		return err
 	}
-	s.admin, err = s.listen(s.cfg.Server.AdminListen, web.New(web.Options{API: api, Metrics: s.metrics.Handler()}))
+	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler()}))
+	if err != nil {
+		return err
+	}
+	s.admin, err = s.listen(s.cfg.Server.AdminListen, f)
 	return err
 }
 
 func (s *service) setUpAPIListener() (err error) {
-	if s.api, err = s.listen(s.cfg.Server.Listen, s.gateway.Handler()); err != nil {
+	f, err := s.apiFront()
+	if err != nil {
+		return err
+	}
+	if s.api, err = s.listen(s.cfg.Server.Listen, f); err != nil {
 		return err
 	}
 	s.onStop(func(context.Context) error { s.drain(); return nil }) // in the time that is configured
@@ -178,8 +190,8 @@ func (s *service) setUpAPIListener() (err error) {
 }
 
 // listen opens a listener that serves while the program runs.
-func (s *service) listen(addr string, h http.Handler) (*listener, error) {
-	l, err := listen(addr, h)
+func (s *service) listen(addr string, f *front) (*listener, error) {
+	l, err := listen(addr, f, s.log)
 	if err != nil {
 		return nil, err
 	}
