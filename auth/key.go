@@ -32,8 +32,10 @@ type Key struct {
 }
 
 // Allows says whether the key may use a model.
-func (k *Key) Allows(model string) bool {
-	for _, p := range k.Models {
+func (k *Key) Allows(model string) bool { return allows(k.Models, model) }
+
+func allows(models []string, model string) bool {
+	for _, p := range models {
 		if rest, ok := strings.CutSuffix(p, "*"); p == model || ok && strings.HasPrefix(model, rest) {
 			return true
 		}
@@ -58,8 +60,11 @@ func NewIndex(keys []Key) (*Index, error) {
 }
 
 // Lookup finds the key of a credential; disabled keys are not found.
-func (x *Index) Lookup(credential string) (*Key, bool) {
-	k := x.byHash[sha256.Sum256([]byte(credential))]
+func (x *Index) Lookup(credential string) (*Key, bool) { return x.Find(Digest(credential)) }
+
+// Find finds the key of a credential's digest; disabled keys are not found.
+func (x *Index) Find(sum [sha256.Size]byte) (*Key, bool) {
+	k := x.byHash[sum]
 	if k == nil || k.Disabled {
 		return nil, false
 	}
