@@ -93,11 +93,15 @@ func (k *Live) over(sum *[sha256.Size]byte, now time.Time) bool {
 }
 
 // Put adds a key or replaces it; a revoked one is removed. What is older than what is
-// there is passed over. The error is ErrSameCredential, and then nothing has changed.
+// there is passed over. The error is ErrSameCredential, or ErrInvalid for an ID or a name
+// longer than MaxName, and then nothing has changed.
 func (d *Directory) Put(k *Stored) error {
 	if !k.RevokedAt.IsZero() {
 		d.Remove(k.ID)
 		return nil
+	}
+	if len(k.ID) > MaxName || len(k.Name) > MaxName {
+		return ErrInvalid
 	}
 	d.writing.Lock()
 	defer d.writing.Unlock()

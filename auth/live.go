@@ -17,7 +17,7 @@ type Live struct {
 	expires        int64    // Unix nanoseconds; 0: never
 	old            *rotated // nil: no credential but the present one works
 	profile        *Profile
-	idEnd, nameEnd uint8
+	idEnd, nameEnd uint16
 	disabled       bool
 
 	text             string     // ID, name and hint, one behind the other
@@ -53,23 +53,12 @@ type Profile struct {
 func (p *Profile) Allows(model string) bool { return allows(p.Models, model) }
 
 // AllowsIP says whether the profile may be used from an address.
-func (p *Profile) AllowsIP(ip netip.Addr) bool {
-	for _, n := range p.AllowedIPs {
-		if n.Contains(ip) {
-			return true
-		}
-	}
-	return len(p.AllowedIPs) == 0
-}
-
-// maxText bounds ID, name and hint together, in bytes.
-const maxText = 255
+func (p *Profile) AllowsIP(ip netip.Addr) bool { return within(p.AllowedIPs, ip) }
 
 // compact makes a Live of a key. The directory's writing lock is held.
 func (d *Directory) compact(k *Stored) *Live {
-	id, name, hint := clipped(k.ID, 64), clipped(k.Name, 128), clipped(k.Hint, maxText-64-128)
 	l := &Live{
-		hash: k.Hash, text: id + name + hint, idEnd: uint8(len(id)), nameEnd: uint8(len(id) + len(name)),
+		hash: k.Hash, text: k.ID + k.Name + k.Hint, idEnd: uint16(len(k.ID)), nameEnd: uint16(len(k.ID) + len(k.Name)),
 		expires: nanos(k.ExpiresAt), created: nanos(k.CreatedAt), updated: nanos(k.UpdatedAt),
 		version: k.Version, disabled: k.Disabled,
 	}
@@ -91,9 +80,6 @@ func (d *Directory) compact(k *Stored) *Live {
 	}
 	return l
 }
-
-// clipped is the beginning of a text; whoever writes to the store has checked lengths.
-func clipped(s string, n int) string { return s[:min(len(s), n)] }
 
 // profileOf is what a key allows. A network that cannot be read lets nobody in: a list
 // that was meant to keep people out must not let everybody in.
