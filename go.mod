@@ -6,6 +6,7 @@ require (
 	github.com/go-chi/chi/v5 v5.5.0 // the router: patterns and middleware on net/http's own types
 	github.com/go-json-experiment/json v1.27.2 // encoding/json/v2 before its release: a tokenizer that refuses duplicate names
 	github.com/goccy/go-yaml v1.19.2 // YAML with line numbers in its errors
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // the order of least recent use, for the response cache
 	github.com/openai/openai-go/v3 v3.96.0 // tests: OpenAI's own Go SDK as a client
 	github.com/pkoukk/tiktoken-go v0.1.8 // the reference tokenizer, which counts are checked against
 	github.com/pkoukk/tiktoken-go-loader v0.0.2 // its vocabularies without a download
@@ -37,7 +38,6 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/mux v1.8.0 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.30.0 // indirect
-	github.com/hashicorp/golang-lru/v2 v2.0.7 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect

@@ -64,22 +64,16 @@ func (l *Limits) names() []string {
 
 // set reads one of them.
 func (l *Limits) set(d *decoder, path, name string, n *node) {
-	d.scalar(path, n, func(s string) error { return l.read(name, s) })
-}
-
-// read takes the text of one of them.
-func (l *Limits) read(name, text string) (err error) {
 	switch name {
 	case "burst":
-		l.Burst, err = parseBurst(text)
+		d.scalar(path, n, func(s string) (err error) { l.Burst, err = parseBurst(s); return err })
 	case "margin":
-		l.Margin, err = parseRatio(text)
+		d.scalar(path, n, func(s string) (err error) { l.Margin, err = parseRatio(s); return err })
 	case "jitter":
-		l.Jitter, err = parseDuration(text)
+		d.scalar(path, n, func(s string) (err error) { l.Jitter, err = parseDuration(s); return err })
 	default:
-		err = l.add(name, text)
+		d.scalar(path, n, func(s string) error { return l.add(name, s) })
 	}
-	return err
 }
 
 // add reads a limit and puts it in its place in the fixed order.

@@ -104,6 +104,9 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 	}
 	defer providers.ReleaseBody(req) // the transport may read on after an answer
 	x.sent = true
+	if x.place != nil {
+		x.place.Sent()
+	}
 	resp, err := a.up.client.Do(req)
 	if err != nil {
 		return a.fail(a.transportFailure(ctx, err), !dialFailed(err))
@@ -164,6 +167,11 @@ func (a *try) whole(ctx context.Context, resp *http.Response) *failedAttempt {
 	x.begin(a.grant, "application/json")
 	x.record.Outcome, x.record.Status = "ok", http.StatusOK
 	x.keepAnswer(answer.Body)
+	if x.place != nil {
+		x.offer(answer.Body)
+		x.filtered = filteredOut(answer.Body)
+		x.offered(a.target)
+	}
 	x.w.Header().Set("Content-Length", itoa(len(answer.Body)))
 	x.w.WriteHeader(http.StatusOK)
 	x.deadline()

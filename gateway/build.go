@@ -116,7 +116,8 @@ func (b *builder) account(p *config.Provider, a *config.Account, u *upstream) {
 }
 
 func (b *builder) route(c *config.Route) error {
-	r := &route{name: c.Name, maxWait: c.MaxWait, timeout: c.Timeout, comments: c.WaitComments}
+	r := &route{name: c.Name, maxWait: c.MaxWait, timeout: c.Timeout, comments: c.WaitComments,
+		cache: newCachePolicy(c, b.new.cfg.Cache)}
 	r.admission = &admission.Route{Owner: r, Name: c.Name}
 	for _, t := range c.Targets {
 		u := b.new.upstreams[t.Provider]

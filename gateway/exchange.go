@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/cache"
 	"github.com/sluice-gateway/sluice/gateway/request"
 	"github.com/sluice-gateway/sluice/providers"
 	"github.com/sluice-gateway/sluice/shedding"
@@ -17,7 +18,8 @@ import (
 )
 
 // exchange is one request's way through the gateway: authenticate, decode, resolve,
-// estimate, admit, attempt, deliver, settle, record. It belongs to one goroutine.
+// consult the cache, estimate, admit, attempt, deliver, settle, record. It belongs to one
+// goroutine.
 type exchange struct {
 	g  *Gateway
 	rt *generation
@@ -39,6 +41,9 @@ type exchange struct {
 	usage   budget.Usage // of all attempts so far, for the door
 	sent    bool         // an attempt reached an upstream
 	keep    int          // bytes of prompt and answer that are kept; 0: nothing
+
+	place    *cache.Place // among the calls that ask the same; nil: none
+	filtered bool         // the provider's filter has cut the answer
 
 	wroteHeader  bool
 	bodyHeld     int64          // of the guard's room for bodies
@@ -86,15 +91,18 @@ func (x *exchange) run(ctx context.Context) *apiError {
 	if err := x.resolve(); err != nil {
 		return err
 	}
-	x.estimate(false)
-	if err := x.enter(); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, x.route.timeout, errTotalTimeout)
 	defer cancel()
 	ctx, abort := context.WithCancelCause(ctx)
 	defer abort(nil)
 	defer context.AfterFunc(x.g.life, func() { abort(errShutdown) })()
+	if answered, err := x.consult(ctx); answered || err != nil {
+		return err
+	}
+	x.estimate(false)
+	if err := x.enter(); err != nil {
+		return err
+	}
 	return x.admit(ctx)
 }
 
@@ -118,6 +126,7 @@ func (x *exchange) finish() {
 
 // settleAll ends the two holds; a second call does nothing.
 func (x *exchange) settleAll() {
+	x.forgo()
 	if x.ticket != nil {
 		x.ticket.leave()
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/gateway/admission"
+	"github.com/sluice-gateway/sluice/gateway/cache"
 	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/providers"
 	"github.com/sluice-gateway/sluice/telemetry"
@@ -67,6 +68,7 @@ type Gateway struct {
 
 	attempts telemetry.AttemptSink
 
+	cache  *cache.Cache
 	guard  *protection.Guard
 	trails trails
 
@@ -91,6 +93,7 @@ func New(o Options) (*Gateway, error) {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	g.prober = newProber(g, o.Probe, o.ProbeEvery)
+	g.cache = cache.New(cache.Options{})
 	g.guard = protection.New(protection.Options{})
 	sinks := telemetry.Multi{g.sink, &g.trails}
 	g.sink, g.attempts = sinks, sinks
@@ -122,6 +125,7 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 	if names := n.unpriced(g.clock.time(g.clock.now())); len(names) > 0 {
 		g.log.Warn("models without a price cost nothing, and limits in dollars do not see them: add them to prices", "models", names)
 	}
+	g.cache.Configure(cache.Options{Memory: max(cfg.Cache.Memory, 1), MaxEntry: cfg.Cache.MaxEntry}) // zero means nothing here
 	g.trails.resize(cfg.Server.Trails)
 	g.guard.Configure(protection.Options{
 		MaxInFlight: int64(cfg.Server.MaxInFlight), MaxBodyBytes: cfg.Server.MaxBodyMemory, HeapShare: cfg.Server.HeapLimit,

@@ -55,6 +55,7 @@ type route struct {
 	maxWait    time.Duration
 	comments   time.Duration // between SSE comments while a stream waits; zero: none
 	timeout    time.Duration
+	cache      cachePolicy
 }
 
 // target is one provider and upstream model on a route's list.

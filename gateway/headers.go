@@ -36,14 +36,18 @@ func (x *exchange) deadline() {
 
 // outcomeHeaders say what happened to the call, on answers and refusals alike.
 func (x *exchange) outcomeHeaders() {
-	if x.ticket == nil {
+	cached := x.record.Cache
+	if x.ticket == nil && cached == "" {
 		return
+	}
+	if cached == "" {
+		cached = cacheBypass
 	}
 	h := x.w.Header()
 	h["X-Sluice-Attempts"] = []string{itoa(len(x.record.Attempts))}
 	h["X-Sluice-Queue-Ms"] = []string{strconv.FormatInt(x.record.QueueWait.Milliseconds(), 10)}
 	h["X-Sluice-Estimated-Tokens"] = []string{strconv.FormatInt(x.record.EstimatedInput+x.record.EstimatedOutput, 10)}
-	h["X-Sluice-Cache"] = []string{"bypass"}
+	h["X-Sluice-Cache"] = []string{cached}
 }
 
 // limitHeaders tell the caller's own limits in OpenAI's formats: the tightest of the

@@ -84,14 +84,27 @@ func (r *relay) event(e providers.Event) error {
 	}
 	switch {
 	case e.Done:
-		return r.write([]byte("data: [DONE]\n\n"))
+		return r.last([]byte("data: [DONE]\n\n"))
 	case e.Comment:
 		return r.write([]byte(": keep-alive\n\n"))
 	}
 	x.keepAnswer(e.Data)
 	r.frame = append(r.frame[:0], "data: "...)
 	r.frame = append(r.frame, e.Data...)
-	return r.write(append(r.frame, "\n\n"...))
+	r.frame = append(r.frame, "\n\n"...)
+	if x.place != nil {
+		x.offer(r.frame)
+		x.filtered = x.filtered || filteredOut(e.Data)
+	}
+	return r.write(r.frame)
+}
+
+// last ends a complete stream; that its client has gone by now changes nothing for
+// others.
+func (r *relay) last(frame []byte) error {
+	r.x.offer(frame)
+	r.x.offered(r.target)
+	return r.write(frame)
 }
 
 func (r *relay) begin() {

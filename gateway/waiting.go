@@ -116,7 +116,7 @@ func (x *exchange) overrule(ctx context.Context, what string, otherwise admissio
 // awaitWithComments waits and sends an SSE comment now and then. The first one commits
 // the answer to status 200.
 func (x *exchange) awaitWithComments(ctx context.Context) (admission.Effect, error) {
-	tick := time.NewTicker(x.route.comments)
+	tick := x.commentTicks()
 	defer tick.Stop()
 	for {
 		select {
@@ -125,12 +125,28 @@ func (x *exchange) awaitWithComments(ctx context.Context) (admission.Effect, err
 		case <-ctx.Done():
 			return x.ticket.wait(ctx)
 		case <-tick.C:
-			x.openStream()
-			x.deadline()
-			if _, err := x.w.Write([]byte(": waiting\n\n")); err == nil {
-				_ = http.NewResponseController(x.w).Flush() // a client that has gone is found by its context
-			}
+			x.comment()
 		}
+	}
+}
+
+// commentTicks says when a stream that waits gets a comment; never where its route wants
+// none.
+func (x *exchange) commentTicks() *time.Ticker {
+	if x.req.Stream && x.route.comments > 0 {
+		return time.NewTicker(x.route.comments)
+	}
+	t := time.NewTicker(time.Hour)
+	t.Stop()
+	return t
+}
+
+// comment tells a stream's client that it is not forgotten.
+func (x *exchange) comment() {
+	x.openStream()
+	x.deadline()
+	if _, err := x.w.Write([]byte(": waiting\n\n")); err == nil {
+		_ = http.NewResponseController(x.w).Flush() // a client that has gone is found by its context
 	}
 }
 

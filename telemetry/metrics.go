@@ -15,9 +15,9 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left, cost, faults *prometheus.CounterVec
-	spared                                                                                    prometheus.Counter
-	duration, firstByte, overhead, estimateError, wait                                        *prometheus.HistogramVec
+	requests, attempts, refused, fallbacks, tokens, shed, shadow, entered, left, cost, faults, cache *prometheus.CounterVec
+	spared                                                                                           prometheus.Counter
+	duration, firstByte, overhead, estimateError, wait                                               *prometheus.HistogramVec
 
 	outcomes sync.Map // outcomeLabels → *outcomeSeries: label look-ups are the cost of a record
 	targets  sync.Map // targetLabels → *targetSeries
@@ -53,6 +53,7 @@ func NewMetrics() *Metrics {
 	m.left = counter("queue_left_total", "Calls that left the queue: granted, refused or gone.", "class", "how")
 	m.shadow = counter("shadow_total", "What would have been done if limits were enforced.", "route", "decision")
 	m.faults = counter("faults_total", "Requests that did not succeed, by who is at fault: caller, policy, provider or gateway.", "route", "fault")
+	m.cache = counter("cache_total", "Requests of routes with a response cache: hit, miss, or bypass when it was not asked.", "route", "result")
 	m.spared = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "sluice_calls_spared_429_total", Help: "Calls that waited, rotated or moved for lack of budget."})
 	m.duration = histogram("request_duration_seconds", "From arrival to the last byte.", seconds(), "route", "outcome")
@@ -139,6 +140,9 @@ func (m *Metrics) Record(r *Record) {
 	}
 	if r.Fault != FaultNone {
 		m.faults.WithLabelValues(route, string(r.Fault)).Inc()
+	}
+	if r.Cache != "" {
+		m.cache.WithLabelValues(route, r.Cache).Inc()
 	}
 	if r.Spared {
 		m.spared.Inc()

@@ -148,6 +148,8 @@ func (r *Request) scalar(name string, raw []byte, at span) error {
 			r.EncodingFormat != "" && r.EncodingFormat != "float" && r.EncodingFormat != "base64" {
 			return invalid(name, "Invalid value for 'encoding_format': expected 'float' or 'base64'.")
 		}
+	case "store":
+		r.Store = string(raw) == "true"
 	case "tools", "functions":
 		if raw[0] != '[' && raw[0] != 'n' {
 			return invalid(name, "Invalid type for '%s': expected an array.", name)

@@ -42,6 +42,8 @@ type Request struct {
 	MaxOutput int64
 	// N is how many answers are generated: n, or best_of where that is larger.
 	N int64
+	// Store asks the provider to keep the answer on its side.
+	Store bool
 	// EncodingFormat is float or base64, "" when not said.
 	EncodingFormat string
 
