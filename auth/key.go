@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -18,9 +19,12 @@ type Key struct {
 	ID, Name, Owner string
 	// Priority is the class of the key's calls and the highest it may ask for.
 	Priority string
-	// Models are the routes it may use; a * at the end stands for any rest. Empty:
-	// none.
+	// Models are the routes it may use; a * stands for any text. Empty: none.
 	Models []string
+	// MaxTokens caps what one call may ask for as output; zero: no cap.
+	MaxTokens int64
+	// AllowedIPs are the networks it may be used from; none: everywhere.
+	AllowedIPs []netip.Prefix
 	// ExpiresAt is when the key ends; zero: never.
 	ExpiresAt time.Time
 	// Disabled keys are not found.
@@ -32,11 +36,43 @@ type Key struct {
 }
 
 // Allows says whether the key may use a model.
-func (k *Key) Allows(model string) bool {
-	for _, p := range k.Models {
-		if rest, ok := strings.CutSuffix(p, "*"); p == model || ok && strings.HasPrefix(model, rest) {
+func (k *Key) Allows(model string) bool { return allows(k.Models, model) }
+
+func allows(models []string, model string) bool {
+	for _, p := range models {
+		if matches(p, model) {
 			return true
 		}
+	}
+	return false
+}
+
+// AllowsIP says whether the key may be used from an address.
+func (k *Key) AllowsIP(ip netip.Addr) bool { return within(k.AllowedIPs, ip) }
+
+func within(nets []netip.Prefix, ip netip.Addr) bool {
+	for _, n := range nets {
+		if n.Contains(ip) {
+			return true
+		}
+	}
+	return len(nets) == 0
+}
+
+// matches says whether a pattern stands for a name: a * in it stands for any text.
+func matches(pattern, name string) bool {
+	head, rest, star := strings.Cut(pattern, "*")
+	if !star {
+		return pattern == name
+	}
+	name, ok := strings.CutPrefix(name, head)
+	for ok {
+		part, more, another := strings.Cut(rest, "*")
+		if !another {
+			return strings.HasSuffix(name, part)
+		}
+		_, name, ok = strings.Cut(name, part)
+		rest = more
 	}
 	return false
 }
@@ -58,8 +94,11 @@ func NewIndex(keys []Key) (*Index, error) {
 }
 
 // Lookup finds the key of a credential; disabled keys are not found.
-func (x *Index) Lookup(credential string) (*Key, bool) {
-	k := x.byHash[sha256.Sum256([]byte(credential))]
+func (x *Index) Lookup(credential string) (*Key, bool) { return x.Find(Digest(credential)) }
+
+// Find finds the key of a credential's digest; disabled keys are not found.
+func (x *Index) Find(sum [sha256.Size]byte) (*Key, bool) {
+	k := x.byHash[sum]
 	if k == nil || k.Disabled {
 		return nil, false
 	}

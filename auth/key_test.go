@@ -90,8 +90,8 @@ func TestFromRequest(t *testing.T) {
 }
 
 func TestAllows(t *testing.T) {
-	k := Key{Models: []string{"qwen3-max", "gpt-*"}}
-	for model, want := range map[string]bool{"qwen3-max": true, "qwen3": false, "gpt-4o": true, "gpt-": true, "": false, "GPT-4o": false} {
+	k := Key{Models: []string{"qwen3-max", "gpt-*", "*-mini-*x"}}
+	for model, want := range map[string]bool{"a-mini-x": true, "-mini-yx": true, "a-minix": false, "a-mini-": false, "mini-x": false, "qwen3-max": true, "qwen3": false, "gpt-4o": true, "gpt-": true, "": false, "GPT-4o": false} {
 		if k.Allows(model) != want {
 			t.Errorf("%q: %v", model, !want)
 		}

@@ -64,16 +64,22 @@ func (l *Limits) names() []string {
 
 // set reads one of them.
 func (l *Limits) set(d *decoder, path, name string, n *node) {
+	d.scalar(path, n, func(s string) error { return l.read(name, s) })
+}
+
+// read takes the text of one of them.
+func (l *Limits) read(name, text string) (err error) {
 	switch name {
 	case "burst":
-		d.scalar(path, n, func(s string) (err error) { l.Burst, err = parseBurst(s); return err })
+		l.Burst, err = parseBurst(text)
 	case "margin":
-		d.scalar(path, n, func(s string) (err error) { l.Margin, err = parseRatio(s); return err })
+		l.Margin, err = parseRatio(text)
 	case "jitter":
-		d.scalar(path, n, func(s string) (err error) { l.Jitter, err = parseDuration(s); return err })
+		l.Jitter, err = parseDuration(text)
 	default:
-		d.scalar(path, n, func(s string) error { return l.add(name, s) })
+		err = l.add(name, text)
 	}
+	return err
 }
 
 // add reads a limit and puts it in its place in the fixed order.

@@ -98,13 +98,17 @@ func (v *validator) owners() {
 	for i := range v.c.Owners {
 		o := &v.c.Owners[i]
 		path := join("owners", o.Name)
-		if o.Name == "" || len(o.Name) > 128 || strings.ContainsFunc(o.Name, notInName) {
-			v.problem(path, "an owner's name has 1 to 128 characters and no spaces")
-		}
+		v.ownerName(path, o)
 		v.word(path+".kind", o.Kind, "team", "user")
 		v.tags(path+".tags", o.Tags)
 		v.limits(path+".limits", &o.Limits, false)
 		v.noShares(path+".limits", &o.Limits)
+	}
+}
+
+func (v *validator) ownerName(path string, o *Owner) {
+	if o.Name == "" || len(o.Name) > 128 || strings.ContainsFunc(o.Name, notInName) {
+		v.problem(path, "an owner's name has 1 to 128 characters and no spaces")
 	}
 }
 
@@ -118,8 +122,7 @@ func (v *validator) clientKeys() {
 		k := &v.c.ClientKeys[i]
 		path := fmt.Sprintf("client_keys[%d]", i)
 		switch first, dup := names[k.Name]; {
-		case k.Name == "" || len(k.Name) > 128 || strings.ContainsFunc(k.Name, func(r rune) bool { return r < ' ' || r == 0x7f }):
-			v.problem(path+".name", "a client key needs a name of 1 to 128 characters")
+		case !v.keyName(path, k):
 		case dup:
 			v.problem(path+".name", "%s is the name of client_keys[%d] already", quote(k.Name), first)
 		default:
@@ -132,12 +135,25 @@ func (v *validator) clientKeys() {
 				digests[k.SHA256] = i
 			}
 		}
-		v.word(path+".priority", k.Priority, "critical", "high", "normal", "low")
-		v.keyModels(path+".models", k)
-		v.tags(path+".tags", k.Tags)
-		v.limits(path+".limits", &k.Limits, false)
-		v.keyOwner(path, k)
+		v.clientKey(path, k)
 	}
+}
+
+func (v *validator) keyName(path string, k *ClientKey) bool {
+	if k.Name == "" || len(k.Name) > 128 || strings.ContainsFunc(k.Name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		v.problem(path+".name", "a client key needs a name of 1 to 128 characters")
+		return false
+	}
+	return true
+}
+
+// clientKey checks what a key may do, wherever the key is kept.
+func (v *validator) clientKey(path string, k *ClientKey) {
+	v.word(path+".priority", k.Priority, "critical", "high", "normal", "low")
+	v.keyModels(path+".models", k)
+	v.tags(path+".tags", k.Tags)
+	v.limits(path+".limits", &k.Limits, false)
+	v.keyOwner(path, k)
 }
 
 // credential checks key and hash and fills the digest.

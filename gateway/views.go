@@ -85,6 +85,19 @@ func (g *Gateway) QueueOldest() map[string]float64 {
 	return out
 }
 
+// QueueTokens answers what the waiting calls of each class are expected to take.
+func (g *Gateway) QueueTokens() map[string]int64 {
+	out := map[string]int64{}
+	for _, d := range g.current.Load().dispatchers {
+		d.mu.Lock()
+		for c := shedding.Critical; c <= shedding.Low; c++ {
+			out[c.String()] += d.pool.QueuedTokens(c)
+		}
+		d.mu.Unlock()
+	}
+	return out
+}
+
 // AccountState is one account of a provider with its keys, by fingerprint.
 type AccountState struct {
 	Provider, Account string

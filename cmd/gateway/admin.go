@@ -56,3 +56,13 @@ func (d dataPlane) Upstreams() []api.Upstream {
 	}
 	return out
 }
+
+// Queue answers what waits, by class.
+func (d dataPlane) Queue() map[string]api.Lane {
+	tokens, oldest := d.QueueTokens(), d.QueueOldest()
+	out := map[string]api.Lane{}
+	for class, n := range d.QueueDepth() {
+		out[class] = api.Lane{Depth: n, Tokens: tokens[class], OldestMS: int64(oldest[class] * 1000)}
+	}
+	return out
+}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/control/live"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/providers/openai"
 	"github.com/sluice-gateway/sluice/telemetry"
@@ -73,6 +74,9 @@ type service struct {
 	sinks     telemetry.Multi // take every record; complete before the gateway is made
 	estimator *tokens.Estimator
 	gateway   *gateway.Gateway
+	plane     dataPlane // the gateway in the admin API's words
+	meter     *live.Meter
+	live      *live.Hub
 
 	api, admin *listener
 	listeners  []*listener
@@ -115,7 +119,9 @@ func (s *service) setUpTelemetry() error {
 		s.log.Warn("configuration", "warning", w.String())
 	}
 	s.metrics = telemetry.NewMetrics()
-	s.sinks = append(s.sinks, s.metrics, telemetry.NewRecordLogger(s.log))
+	s.meter = live.NewMeter()
+	s.live = live.NewHub(live.Options{Source: &s.plane, Meter: s.meter})
+	s.sinks = append(s.sinks, s.metrics, telemetry.NewRecordLogger(s.log), s.meter, s.live)
 	return nil
 }
 
@@ -145,6 +151,7 @@ func (s *service) setUpGateway() (err error) {
 	}
 	s.metrics.Observe(s.gateway)
 	s.background(s.gateway.Run)
+	s.plane.Gateway = s.gateway
 	return nil
 }
 
@@ -208,13 +215,13 @@ func (s *service) listen(addr string, f *front) (*listener, error) {
 
 // adminAPI puts the admin API's endpoints together.
 func (s *service) adminAPI(authenticate func(http.Handler) http.Handler) (http.Handler, error) {
-	plane := dataPlane{s.gateway}
 	return api.New(api.Options{
 		Endpoints: slices.Concat(
-			api.BudgetEndpoints(plane),
-			api.UpstreamEndpoints(plane),
-			api.ExplainEndpoints(plane),
+			api.BudgetEndpoints(&s.plane),
+			api.UpstreamEndpoints(&s.plane),
+			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
+			api.LiveEndpoints(s.live),
 		),
 		Authenticate: authenticate, Version: version, Log: s.log,
 	})

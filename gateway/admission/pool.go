@@ -68,6 +68,12 @@ func (p *Pool) Lanes() []*Lane { return p.lanes }
 // Queued is the number of waiting calls of a class.
 func (p *Pool) Queued(c shedding.Class) int { return p.queue.lines[min(int(c), classes-1)].n }
 
+// QueuedTokens is what the waiting calls of a class are expected to take.
+func (p *Pool) QueuedTokens(c shedding.Class) int64 {
+	d := &p.queue.lines[min(int(c), classes-1)].demand
+	return d.Input + d.Output
+}
+
 // Oldest is when the call of a class arrived that has waited longest; zero: none waits.
 func (p *Pool) Oldest(c shedding.Class) budget.Instant {
 	if oldest := p.queue.lines[min(int(c), classes-1)].oldest; oldest != nil {

@@ -71,6 +71,7 @@ func places() []place {
 		{dir: "web/access", may: []string{"auth"}, wraps: []string{"*"},
 			why: "who somebody is does not depend on what they ask for"},
 		{dir: "web/api", may: []string{"alerts", "auth", "config", "config/history", "ledger", "telemetry", "vault", "web/access"}, wraps: []string{"*"}, why: surface},
+		{dir: "web/dashboard", why: "it serves files; what they show they ask the admin API for"},
 		{dir: "web", may: []string{"auth", "config", "telemetry", "web/access", "web/api", "web/*"}, wraps: []string{"*"}, why: surface},
 		{dir: "control/*", may: []string{"*"}, wraps: []string{"*"},
 			why: "it stands between what operators say and what serves: it knows both sides, and neither knows it"},

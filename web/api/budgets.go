@@ -43,7 +43,7 @@ func BudgetEndpoints(b Buckets) []Endpoint {
 		Handle: func(c *Call) (any, error) {
 			var out []Budget
 			for _, row := range b.Budgets() {
-				if s := c.Query("scope"); s != "" && s != row.Scope || !seesBudget(c.Who, &row) {
+				if s := c.Query("scope"); s != "" && s != row.Scope || !SeesBudget(c.Who, &row) {
 					continue
 				}
 				out = append(out, row)
@@ -53,7 +53,7 @@ func BudgetEndpoints(b Buckets) []Endpoint {
 	}}
 }
 
-// seesBudget says whether a bucket is somebody's to see.
-func seesBudget(who access.Identity, b *Budget) bool {
+// SeesBudget says whether a bucket is somebody's to see.
+func SeesBudget(who access.Identity, b *Budget) bool {
 	return who.Role != access.KeyOwner || b.Scope == "owner" && b.Name == who.Owner
 }

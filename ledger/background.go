@@ -1,0 +1,266 @@
+package ledger
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// background is what the Writer's own goroutine knows; nobody else touches it.
+type background struct {
+	hand    []Entry // taken, and neither in the store nor in the spool
+	flying  *flight // nil: no commit is under way
+	retryAt time.Time
+	backoff time.Duration // 0: the store works
+	noSpool time.Time     // until when the spool is not tried again
+	toldAt  time.Time     // when losses were last told
+	unnoted bool          // they are not in the note yet
+	spoolOK bool          // the last try of the spool went through
+}
+
+// flight is a commit under way.
+type flight struct {
+	group   []Entry
+	began   time.Time
+	chunk   chunk // where the group comes from the spool
+	spooled bool  // the group is in the spool
+}
+
+type result struct {
+	refused []Entry
+	err     error
+}
+
+// run is the background: it looks, does what is due, and sleeps until the next moment.
+func (w *Writer) run() {
+	defer close(w.closed)
+	w.back.spoolOK = true
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.wake:
+		case <-timer.C:
+		case r := <-w.results:
+			w.landed(r)
+		}
+		next := w.look(time.Now())
+		if w.finished() {
+			w.lastWords()
+			return
+		}
+		timer.Reset(max(time.Until(next), time.Millisecond))
+	}
+}
+
+// look does all that is due and answers when to look again.
+func (w *Writer) look(now time.Time) time.Time {
+	w.tellLosses(now)
+	for w.step(now) {
+		now = time.Now()
+	}
+	return w.next(now)
+}
+
+// step does one thing; false: nothing is due.
+func (w *Writer) step(now time.Time) bool {
+	b := &w.back
+	if f := b.flying; f != nil && !f.spooled && now.Sub(f.began) >= w.o.Patience && w.keep(f.group, now) {
+		f.spooled = true
+		w.release(f.group)
+		return true
+	}
+	if b.flying != nil && !b.flying.spooled {
+		return false // its group is the next to become durable
+	}
+	if len(b.hand) == 0 {
+		b.hand = w.take(now)
+	}
+	switch {
+	case len(b.hand) > 0 && w.direct(now):
+		w.fly(&flight{group: b.hand, began: now})
+		b.hand = nil
+		return true
+	case len(b.hand) > 0 && w.keep(b.hand, now):
+		w.release(b.hand)
+		b.hand = nil
+		return true
+	}
+	return w.catchUp(now)
+}
+
+// direct says that the store can have a group from memory: it works, and nothing that is
+// older waits.
+func (w *Writer) direct(now time.Time) bool {
+	return w.back.flying == nil && !now.Before(w.back.retryAt) && (w.spool == nil || w.spool.empty())
+}
+
+// take takes the entries that have waited long enough, as many as one transaction holds.
+func (w *Writer) take(now time.Time) []Entry {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.waiting)
+	if n == 0 || n < w.o.Group && now.Sub(w.since) < w.o.Every && !w.closing {
+		return nil
+	}
+	var size int64
+	take := 0
+	for take < min(n, maxGroup) && (take == 0 || size < maxGroupBytes) {
+		rows, contents := w.waiting[take].sizes()
+		size += rows + contents
+		take++
+	}
+	group := w.waiting[:take:take]
+	w.waiting = w.waiting[take:]
+	if len(w.waiting) == 0 {
+		w.waiting = nil
+	}
+	return group
+}
+
+// fly starts a commit.
+func (w *Writer) fly(f *flight) {
+	w.back.flying = f
+	go func() {
+		refused, err := w.commit(f.group)
+		w.results <- result{refused, err}
+	}()
+}
+
+// landed takes the result of a commit.
+func (w *Writer) landed(r result) {
+	b, now := &w.back, time.Now()
+	f := b.flying
+	b.flying = nil
+	w.said(r.err, now)
+	fromSpool := f.chunk.to > 0
+	if r.err != nil {
+		if !fromSpool && !f.spooled {
+			b.hand = f.group // nothing was taken since
+		}
+		return
+	}
+	if fromSpool {
+		if err := w.spool.consume(f.chunk); err != nil {
+			w.o.Log.Error("ledger: a part of the spool that has been written cannot be removed", "error", err.Error())
+		}
+	}
+	for i := range r.refused {
+		w.o.Log.Error("ledger: the store will never take a row, which is lost", "request_id", r.refused[i].id())
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stats.LastCommit = now
+	if w.spool != nil {
+		w.stats.SpoolBytes = w.spool.waiting()
+	}
+	if f.spooled && !fromSpool {
+		return // it counts when it comes from the spool
+	}
+	if !fromSpool {
+		w.forget(f.group)
+	}
+	for i := range f.group {
+		w.stats.Written.add(&f.group[i])
+	}
+	for i := range r.refused {
+		w.lose(&r.refused[i], now)
+		w.stats.Written.less(&r.refused[i])
+	}
+}
+
+// said keeps what the store answered, and tells of a change.
+func (w *Writer) said(err error, now time.Time) {
+	b := &w.back
+	failing := b.backoff > 0
+	w.mu.Lock()
+	w.stats.Failing = err != nil
+	if err != nil {
+		w.stats.LastError = err.Error()
+	}
+	w.mu.Unlock()
+	if err == nil {
+		b.backoff, b.retryAt = 0, time.Time{}
+		if failing {
+			w.o.Log.Info("ledger: the store takes rows again")
+		}
+		return
+	}
+	b.backoff = min(max(2*b.backoff, minBackoff), maxBackoff)
+	b.retryAt = now.Add(b.backoff/2 + rand.N(b.backoff/2))
+	if !failing {
+		w.o.Log.Error("ledger: the store does not take rows; they wait on disk and in memory", "error", err.Error())
+	}
+}
+
+// catchUp brings the front of the spool to the store.
+func (w *Writer) catchUp(now time.Time) bool {
+	b := &w.back
+	if w.spool == nil || w.spool.empty() || b.flying != nil || now.Before(b.retryAt) || w.isClosing() {
+		return false
+	}
+	c, err := w.spool.read(maxGroup, maxGroupBytes)
+	if err != nil {
+		w.said(err, now) // the disk is tried again like the store
+		return false
+	}
+	if c.damaged > 0 {
+		w.o.Log.Error("ledger: a part of the spool cannot be read and is lost", "bytes", c.damaged)
+	}
+	if len(c.entries) == 0 {
+		if err := w.spool.consume(c); err != nil {
+			w.said(err, now)
+			return false
+		}
+		return true
+	}
+	w.fly(&flight{group: c.entries, began: now, chunk: c, spooled: true})
+	return true
+}
+
+// keep writes a group to the spool; false: it stays in memory.
+func (w *Writer) keep(group []Entry, now time.Time) bool {
+	b := &w.back
+	if w.spool == nil || now.Before(b.noSpool) {
+		return false
+	}
+	bad, err := w.spool.append(group)
+	if err != nil {
+		b.noSpool = now.Add(minBackoff)
+		if b.spoolOK {
+			w.o.Log.Error("ledger: the spool takes no more; rows wait in memory", "error", err.Error())
+		}
+		b.spoolOK = false
+		return false
+	}
+	if !b.spoolOK {
+		w.o.Log.Info("ledger: the spool takes rows again")
+	}
+	b.spoolOK = true
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range group {
+		w.stats.Spooled.add(&group[i])
+	}
+	for i := range bad {
+		w.lose(&bad[i], now)
+	}
+	w.stats.SpoolBytes = w.spool.waiting()
+	return true
+}
+
+// release forgets entries that are on disk.
+func (w *Writer) release(group []Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.forget(group)
+}
+
+// forget gives back the memory of entries; the lock is held.
+func (w *Writer) forget(group []Entry) {
+	for i := range group {
+		rows, contents := group[i].sizes()
+		w.held--
+		w.bytes -= rows + contents
+		w.contents -= contents
+	}
+}

@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/sluice-gateway/sluice/web/access"
+)
+
+// State is what a gateway sees at one moment: what GET /now answers, and what GET
+// /events follows. Rows that change by themselves are keyed, so that a change of one is
+// told without the others.
+type State struct {
+	Now       Now                    `json:"now"`
+	Queue     map[string]Lane        `json:"queue"`     // by class
+	Budgets   map[string]Budget      `json:"budgets"`   // by scope/name/limit
+	Upstreams map[string]Upstream    `json:"upstreams"` // by provider/account
+	Routes    map[string]RouteShares `json:"routes"`
+	Alerts    map[string]any         `json:"alerts"` // those that fire, by their own key
+}
+
+// Now is the figures of the last moments. Rates and shares are of the last ten seconds,
+// latencies and counts of the last minute.
+type Now struct {
+	At   time.Time `json:"at"`
+	Node string    `json:"node,omitempty"`
+
+	RequestsPerSecond float64 `json:"requests_per_s"`
+	TokensPerSecond   float64 `json:"tokens_per_s"`
+	InFlight          int64   `json:"in_flight"`
+	Spared            int64   `json:"spared_429"`    // calls that waited, rotated or moved for lack of budget
+	Refused429        int64   `json:"upstream_429s"` // attempts that an upstream refused for rate
+	Failed            int64   `json:"failed"`        // calls that ended in an error of upstreams or gateway
+	OverheadP50       float64 `json:"overhead_p50_ms"`
+	OverheadP99       float64 `json:"overhead_p99_ms"`
+	FirstByteP50      float64 `json:"first_byte_p50_ms"`
+	FirstByteP99      float64 `json:"first_byte_p99_ms"`
+	CostPerHour       int64   `json:"cost_per_hour_nano_usd"`
+	// Typical is what a call has asked for lately, by dimension.
+	Typical map[string]int64 `json:"typical"`
+	// Limiting is the one sentence of what limits now.
+	Limiting Limiting `json:"limiting"`
+}
+
+// Limiting is what limits now, in words and in the parts they are made of.
+type Limiting struct {
+	// Kind is free when nothing does, waiting when calls wait or move, refused when they
+	// are turned away.
+	Kind     string `json:"kind"`
+	Sentence string `json:"sentence"`
+	// Group, Account and Dimension are of the scarcest bucket; empty: none is scarce.
+	Group     string `json:"group,omitempty"`
+	Account   string `json:"account,omitempty"`
+	Dimension string `json:"dimension,omitempty"`
+	// WaitMS is how long until a typical call fits there; below zero: not known.
+	WaitMS int64 `json:"wait_ms,omitempty"`
+	// Waiting and Shed are calls by class, Moved calls by the target that they went to.
+	Waiting map[string]int64 `json:"waiting,omitempty"`
+	Shed    map[string]int64 `json:"shed,omitempty"`
+	Moved   map[string]int64 `json:"moved,omitempty"`
+}
+
+// Lane is the queue of one class.
+type Lane struct {
+	Depth    int   `json:"depth"`
+	Tokens   int64 `json:"waiting_tokens"`
+	OldestMS int64 `json:"oldest_ms"`
+	Shed     int64 `json:"shed"` // in the last minute
+}
+
+// RouteShares is how a route's calls went in the last ten minutes.
+type RouteShares struct {
+	Served map[string]int64 `json:"served"` // by target
+	Moved  map[string]int64 `json:"moved"`  // by reason, as in no_room
+	Failed int64            `json:"failed"`
+}
+
+// Point is ten seconds of the past.
+type Point struct {
+	At         int64            `json:"at"` // Unix seconds of its beginning
+	Requests   int64            `json:"requests"`
+	Tokens     int64            `json:"tokens"`
+	Spared     int64            `json:"spared_429"`
+	Refused429 int64            `json:"upstream_429s"`
+	Failed     int64            `json:"failed"`
+	Shed       map[string]int64 `json:"shed,omitempty"`
+	Overhead   [2]float64       `json:"overhead_ms"`   // p50, p99
+	FirstByte  [2]float64       `json:"first_byte_ms"` // p50, p99
+	Cost       int64            `json:"cost_nano_usd"`
+}
+
+// Overview is the present and the last hour.
+type Overview struct {
+	State   State   `json:"state"`
+	History []Point `json:"history"` // the oldest first; pauses without a call are left out
+}
+
+// Live is the gateway's present.
+type Live interface {
+	Overview(who access.Identity) Overview
+	// Watch calls emit with every event until the context ends, emit fails, or the
+	// reader is too slow. The first event is a snapshot.
+	Watch(ctx context.Context, who access.Identity, emit func(event string, data []byte) error) error
+}
+
+// LiveEndpoints show the present.
+func LiveEndpoints(l Live) []Endpoint {
+	return []Endpoint{{
+		Method: http.MethodGet, Path: "/now", ID: "now.show", Tag: "live", Summary: "The present, and the last hour in steps of ten seconds",
+		Roles: Everybody(), Answer: Overview{},
+		Handle: func(c *Call) (any, error) { return l.Overview(c.Who), nil },
+	}, {
+		Method: http.MethodGet, Path: "/events", ID: "events.watch", Tag: "live", Summary: "The present as a stream of server-sent events",
+		Description: "The first event is snapshot, the whole state. patch is a JSON merge patch (RFC 7396) on it, at most one a second. " +
+			"request, alert, key and config are things that have happened. ping comes when nothing else does. A stream that is broken begins anew with a snapshot. " +
+			"A key-owner sees the own owner's budgets and requests.",
+		Roles: Everybody(), Media: "text/event-stream",
+		Stream: func(c *Call, w http.ResponseWriter) error { return stream(c, w, l) },
+	}}
+}
+
+// eventTimeout bounds how long a reader may take to accept one event.
+const eventTimeout = 10 * time.Second
+
+func stream(c *Call, w http.ResponseWriter, l Live) error {
+	control := http.NewResponseController(w)
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // proxies that would wait for more
+	w.WriteHeader(http.StatusOK)
+	// What goes wrong now cannot be told any more: the stream just ends, and the reader
+	// comes back.
+	_ = l.Watch(c.Context(), c.Who, func(event string, data []byte) error {
+		if err := control.SetWriteDeadline(time.Now().Add(eventTimeout)); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", event, data); err != nil {
+			return err
+		}
+		return control.Flush()
+	})
+	return nil
+}

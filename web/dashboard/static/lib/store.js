@@ -1,0 +1,36 @@
+// A value that pages watch. Changes are told once a frame at most.
+import { useEffect, useState, useRef } from "./dom.js";
+
+export function store(value) {
+  const watchers = new Set();
+  let asked = false;
+  const tell = () => {
+    asked = false;
+    for (const w of [...watchers]) w();
+  };
+  return {
+    get: () => value,
+    set(next) {
+      value = typeof next === "function" ? next(value) : next;
+      if (!asked) {
+        asked = true;
+        requestAnimationFrame(tell);
+      }
+    },
+    watch(f) {
+      watchers.add(f);
+      return () => watchers.delete(f);
+    },
+  };
+}
+
+// useStore renders again when what select answers has changed.
+export function useStore(s, select = (v) => v) {
+  const [, again] = useState(0);
+  const seen = useRef();
+  seen.current = select(s.get());
+  useEffect(() => s.watch(() => {
+    if (!Object.is(select(s.get()), seen.current)) again((n) => n + 1);
+  }), [s]);
+  return seen.current;
+}

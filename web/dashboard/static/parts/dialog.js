@@ -1,0 +1,50 @@
+// Dialogs: the browser's own, so that focus, Esc and the rest of the page behave.
+import { html, cx, useEffect, useRef, useState, useId } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+
+export function Dialog({ title, close, wide, children }) {
+  const ref = useRef();
+  const id = useId();
+  useEffect(() => {
+    const before = document.activeElement;
+    ref.current.showModal();
+    return () => before?.focus?.();
+  }, []);
+  return html`<dialog ref=${ref} class=${cx("dialog", wide && "wide")} aria-labelledby=${id}
+      onCancel=${(e) => { e.preventDefault(); close(); }} onClick=${(e) => e.target === ref.current && close()}>
+    <div class="sheet">
+      <header><h1 id=${id}>${title}</h1><button class="plain" onClick=${close} aria-label=${t("close")}>✕</button></header>
+      ${children}
+    </div>
+  </dialog>`;
+}
+
+// Confirm asks once, and says in numbers what will happen. act answers a promise; its
+// error is shown and the question stays.
+export function Confirm({ title, says, verb, danger = true, act, close, children }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(null);
+  const go = async (e) => {
+    e.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      await act();
+      close();
+    } catch (problem) {
+      setError(problem);
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${title} close=${close}>
+    <form class="stack" onSubmit=${go}>
+      ${says && html`<p>${says}</p>`}
+      ${children}
+      ${error && html`<p class="notice refused" role="alert">${error.message}</p>`}
+      <div class="row end">
+        <button type="button" onClick=${close}>${t("cancel")}</button>
+        <button class=${danger ? "danger" : "main"} disabled=${busy}>${verb}</button>
+      </div>
+    </form>
+  <//>`;
+}

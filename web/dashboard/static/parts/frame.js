@@ -1,0 +1,119 @@
+// The frame around every page: the rail, and the line that always says what limits now.
+import { html, cx, useEffect, useRef, useState } from "../lib/dom.js";
+import { t, choose, language, languages } from "../lib/i18n.js";
+import { useStore } from "../lib/store.js";
+import { place, href, go } from "../lib/router.js";
+import { live, link } from "../lib/live.js";
+import { span, clock } from "../lib/format.js";
+import { remove } from "../lib/api.js";
+import { pages, may } from "../lib/pages.js";
+import { Toasts } from "./toast.js";
+import { Help } from "./help.js";
+
+// useTick renders again every so many milliseconds.
+export function useTick(ms) {
+  const [, set] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => set((n) => n + 1), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+}
+
+function TopLine({ help }) {
+  useTick(1000);
+  const state = useStore(live, (s) => s?.now);
+  const l = useStore(link);
+  const age = l.at ? Date.now() - l.at : -1;
+  const kind = !l.up ? "off" : state?.limiting?.kind || "free";
+  return html`<div class="topline">
+    <div class="sentence" role="status" aria-live="polite">
+      <span class=${cx("dot", kind)} aria-hidden="true"></span>
+      <span>${!l.up && l.at ? t("stale", { age: span(age) }) : state?.limiting?.sentence || t("limiting.nothing")}</span>
+    </div>
+    <div class="facts">
+      ${state && html`<span title=${t("data.clock")}>${clock(state.at)}</span>`}
+      ${state?.node && html`<span class="clip" title=${t("node")}>${state.node}</span>`}
+      <button class="plain" onClick=${help} aria-label=${t("help")}><kbd>?</kbd></button>
+    </div>
+  </div>`;
+}
+
+function scheme() {
+  try { return localStorage.getItem("scheme") || ""; } catch { return ""; }
+}
+
+function dress(name) {
+  if (name) document.documentElement.dataset.scheme = name;
+  else delete document.documentElement.dataset.scheme;
+  try { localStorage.setItem("scheme", name); } catch { /* then for this visit */ }
+}
+
+function Foot({ me, again, reword }) {
+  const [colours, set] = useState(scheme);
+  const leave = async () => {
+    await remove("/session").catch(() => {});
+    again();
+  };
+  return html`<div class="foot small">
+    <label><span class="hidden-label">${t("language")}</span>
+      <select value=${language()} onChange=${async (e) => { await choose(e.target.value); reword(); }}>
+        ${languages.map((l) => html`<option key=${l} value=${l}>${t("language." + l)}</option>`)}
+      </select></label>
+    <label><span class="hidden-label">${t("scheme")}</span>
+      <select value=${colours} onChange=${(e) => { set(e.target.value); dress(e.target.value); }}>
+        ${["", "light", "dark"].map((s) => html`<option key=${s} value=${s}>${t("scheme." + (s || "system"))}</option>`)}
+      </select></label>
+    <div class="clip" title=${me.name}>${me.name}</div>
+    <div class="quiet">${t("role." + me.role)}</div>
+    <button onClick=${leave}>${t("signout")}</button>
+  </div>`;
+}
+
+// useKeys are the keys that work everywhere: g and a letter, / and ?.
+function useKeys(me, help) {
+  const chord = useRef(0);
+  useEffect(() => {
+    const typed = (e) => {
+      const field = e.target.closest?.("input, textarea, select, [contenteditable]");
+      if (e.ctrlKey || e.metaKey || e.altKey || field) return;
+      if (e.key === "?") return help();
+      if (e.key === "/") {
+        const search = document.querySelector("[data-search]");
+        if (search) { e.preventDefault(); search.focus(); }
+        return;
+      }
+      if (e.key === "g") { chord.current = Date.now(); return; }
+      const page = Date.now() - chord.current < 1500 && pages().find((p) => p.key === e.key && may(me.role, p));
+      chord.current = 0;
+      if (page) { e.preventDefault(); go(page.name); }
+    };
+    addEventListener("keydown", typed);
+    return () => removeEventListener("keydown", typed);
+  }, [me.role]);
+}
+
+export function Frame({ me, again, reword, children }) {
+  const at = useStore(place);
+  const l = useStore(link);
+  const [help, showHelp] = useState(false);
+  useKeys(me, () => showHelp(true));
+  useEffect(() => dress(scheme()), []);
+  const open = pages().some((p) => p.name === at.page) ? at.page : "now";
+  return html`<div class=${cx("frame", l.at && !l.up && "stale")}>
+    <a class="skip" href="#content" onClick=${(e) => { e.preventDefault(); document.getElementById("content").focus(); }}>${t("skip")}</a>
+    <div class="rail">
+      <a class="brand" href=${href("now")}><img src="/icon.svg" alt="" />Sluice</a>
+      <nav aria-label=${t("pages")}>
+        ${pages().filter((p) => may(me.role, p)).map((p) => html`
+          <a key=${p.name} href=${href(p.name)} aria-current=${p.name === open ? "page" : undefined}>${p.title}<kbd aria-hidden="true">g ${p.key}</kbd></a>`)}
+      </nav>
+      <${Foot} me=${me} again=${again} reword=${reword} />
+    </div>
+    <div class="main">
+      <${TopLine} help=${() => showHelp(true)} />
+      <main class="page" id="content" tabindex="-1">${children}</main>
+    </div>
+    <${Toasts} />
+    ${help && html`<${Help} close=${() => showHelp(false)} me=${me} />`}
+  </div>`;
+}

@@ -1,0 +1,45 @@
+// Long lists: only the rows that are seen are in the page, and the arrows move among them.
+import { html, cx, useEffect, useRef, useState, useLayoutEffect } from "../lib/dom.js";
+
+// List shows rows of one height. columns are {name, label, width, num, cell(row)}. key
+// answers a row's own key; onOpen opens one (Enter, or a click).
+export function List({ rows, columns, rowKey, onOpen, selected, height = 33, most = 620, label, onEnd }) {
+  const box = useRef();
+  const [top, setTop] = useState(0);
+  const [view, setView] = useState(most);
+  const [at, setAt] = useState(-1);
+  const body = rows.length * height;
+  const first = Math.max(0, Math.floor(top / height) - 6);
+  const last = Math.min(rows.length, Math.ceil((top + view) / height) + 6);
+  useLayoutEffect(() => setView(box.current.clientHeight || most), [rows.length]);
+  useEffect(() => { if (onEnd && rows.length && last >= rows.length - 5) onEnd(); }, [last, rows.length]);
+  const move = (to) => {
+    const n = Math.max(0, Math.min(rows.length - 1, to));
+    setAt(n);
+    const y = n * height;
+    if (y < box.current.scrollTop) box.current.scrollTop = y;
+    else if (y + height > box.current.scrollTop + view) box.current.scrollTop = y + height - view;
+  };
+  const typed = (e) => {
+    const page = Math.floor(view / height);
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 }[e.key];
+    if (to !== undefined) { e.preventDefault(); move(to); }
+    if (e.key === "Enter" && rows[at] && onOpen && e.target === box.current) onOpen(rows[at]);
+  };
+  const template = columns.map((c) => c.width || "minmax(0, 1fr)").join(" ");
+  const cells = (c, row) => html`<div key=${c.name} role="cell" class=${cx(c.num && "num", !c.wide && "clip")}>${c.cell(row)}</div>`;
+  return html`<div class="list" role="table" aria-label=${label} aria-rowcount=${rows.length}>
+    <div class="head" role="row" style=${{ gridTemplateColumns: template }}>
+      ${columns.map((c) => html`<div key=${c.name} role="columnheader" class=${c.num ? "num" : ""}>${c.label}</div>`)}</div>
+    <div class="rows" role="rowgroup" ref=${box} tabindex="0" onKeyDown=${typed} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}
+        style=${{ maxHeight: most + "px", height: Math.min(body, most) + "px" }}>
+      <div role="presentation" style=${{ height: body + "px" }} class="canvas">
+        ${rows.slice(first, last).map((row, i) => html`<div key=${rowKey(row)} role="row" aria-rowindex=${first + i + 2}
+            class=${cx("line", first + i === at && "at", selected === rowKey(row) && "selected", onOpen && "opens")}
+            style=${{ top: (first + i) * height + "px", height: height + "px", gridTemplateColumns: template }}
+            onClick=${(e) => { setAt(first + i); if (onOpen && !e.target.closest("button, a, input, select, label")) onOpen(row); }}>
+          ${columns.map((c) => cells(c, row))}</div>`)}
+      </div>
+    </div>
+  </div>`;
+}
