@@ -154,8 +154,3 @@ func (h *Header) decode(d *decoder, path string, n *node) { d.secret(path, n, &h
 func (r *OIDCRole) decode(d *decoder, path string, n *node) {
 	d.scalar(path, n, func(s string) error { r.Role = s; return nil })
 }
-
-// secret reads a text that must not be printed.
-func (d *decoder) secret(path string, n *node, into *Secret) {
-	d.scalar(path, n, func(s string) error { *into = Secret(s); return nil })
-}

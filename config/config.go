@@ -37,6 +37,16 @@ type Config struct {
 	warnings Problems
 	files    []string
 	marks    map[string]mark
+
+	text *text // behind a pointer, so that nothing prints it
+}
+
+// text is what a configuration was read from.
+type text struct {
+	source     []byte
+	root       *node
+	secrets    []written          // that stand in the source
+	references map[reference]bool // and where they stand
 }
 
 // Warnings are the things that are allowed and probably not meant: weak or

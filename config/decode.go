@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -17,12 +18,21 @@ const maxValues = 200_000
 // count, ratio, path (of a file that is read, from the configuration's directory). It
 // never stops at a problem.
 type decoder struct {
+	Options
 	dir      string // where relative file references begin
 	env      func(string) (string, bool)
+	commands context.Context   // of all commands together; nil: none has run
+	done     []func()          // to be called at the end
+	ran      map[string]string // what commands have printed
 	problems Problems
 	marks    map[string]mark // where each path is written
 	files    []string
 	values   int
+
+	references map[reference]bool // where each reference stands
+	secrets    []written          // secrets that stand in the text
+	restored   []written          // secrets that placeholders stand for
+	blind      bool               // references are not followed
 }
 
 // defaulter is a struct that knows its defaults; they are set before its fields.
@@ -39,11 +49,22 @@ type extra interface {
 	set(d *decoder, path, name string, n *node)
 }
 
-func newDecoder(name string, env func(string) (string, bool)) *decoder {
-	if env == nil {
-		env = func(string) (string, bool) { return "", false }
+func newDecoder(name string, o Options) *decoder {
+	d := &decoder{
+		Options: o, dir: filepath.Dir(name), env: o.Env, marks: map[string]mark{},
+		ran: map[string]string{}, references: map[reference]bool{},
 	}
-	return &decoder{dir: filepath.Dir(name), env: env, marks: map[string]mark{}}
+	if d.env == nil {
+		d.env = func(string) (string, bool) { return "", false }
+	}
+	return d
+}
+
+// end gives back what decoding took.
+func (d *decoder) end() {
+	for _, f := range d.done {
+		f()
+	}
 }
 
 func (d *decoder) problem(path string, at mark, format string, args ...any) {
@@ -66,6 +87,10 @@ func (d *decoder) value(path string, n *node, v reflect.Value, how string) {
 	}
 	if c, ok := v.Addr().Interface().(custom); ok {
 		c.decode(d, path, n)
+		return
+	}
+	if v.Type() == reflect.TypeFor[Secret]() {
+		d.secret(path, n, v.Addr().Interface().(*Secret))
 		return
 	}
 	if read := readerOf(v.Type(), how); read != nil {
@@ -252,6 +277,9 @@ func join(path, name string) string {
 	}
 	return path + "." + name
 }
+
+// item is the path of an entry of a list.
+func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // parent is the path of the value that holds the one at path; empty for the top.
 func parent(path string) string {

@@ -22,8 +22,8 @@ const maxDiff = 40
 // change is marked so. No lines: nothing differs. Either may be nil.
 func Diff(old, new *Config) []string {
 	before, after := flatten(old), flatten(new)
-	paths := slices.Sorted(maps.Keys(before.values))
-	for _, p := range slices.Sorted(maps.Keys(after.values)) {
+	paths := sortedKeys(before.values)
+	for _, p := range sortedKeys(after.values) {
 		if _, had := before.values[p]; !had {
 			paths = append(paths, p)
 		}
@@ -55,6 +55,8 @@ func Diff(old, new *Config) []string {
 	}
 	return out
 }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 // restart marks what a reload cannot change.
 func restart(path string) string {

@@ -13,10 +13,15 @@
 // owners) become slices of structs with a Name.
 //
 // References stand in values: ${NAME} is an environment variable,
-// ${file:/run/secrets/key} the trimmed contents of a file, and $${ a literal ${.
-// A reference that cannot be followed is a problem that names it. Its value is
+// ${file:/run/secrets/key} the trimmed contents of a file, ${command:…} what a program
+// prints, and $${ a literal ${. A reference that cannot be followed is a problem that
+// names it. Its value is
 // never part of a message, and secrets are kept in the type [Secret], which
 // every way of printing redacts.
+//
+// A text may also come from somebody at the admin API, who is not to read the host
+// through it: see [Options]. [Config.Redacted] shows a text without its secrets, and
+// [Config.Edit] changes single values of it and leaves everything else as it is written.
 //
 // A Config is not changed after it was made, so it may be read by any number of
 // goroutines. A reload makes another one; [Diff] tells what differs.

@@ -12,7 +12,7 @@ import (
 // decode reads an upstream key: a text, or a mapping with value and expires_at.
 func (k *UpstreamKey) decode(d *decoder, path string, n *node) {
 	if n.kind == scalarNode {
-		d.scalar(path, n, func(s string) error { k.Value = Secret(s); return nil })
+		d.secret(path, n, &k.Value)
 		return
 	}
 	type plain UpstreamKey // without this method

@@ -18,11 +18,16 @@ type mark struct{ line, column int }
 // os.LookupEnv does; nil: there are none. The error is Problems, also where the
 // file cannot be read.
 func Load(path string, env func(string) (string, bool)) (*Config, error) {
+	return LoadWith(path, Options{Env: env, Run: RunCommand})
+}
+
+// LoadWith is Load with all options.
+func LoadWith(path string, o Options) (*Config, error) {
 	data, err := readBounded(path, maxFile)
 	if err != nil {
 		return nil, Problems{{File: path, Message: "cannot read the configuration: " + reason(err)}}
 	}
-	return Parse(path, data, env)
+	return ParseWith(path, data, o)
 }
 
 // readBounded reads a regular file of at most limit bytes.

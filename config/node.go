@@ -37,19 +37,42 @@ type node struct {
 	text   string // of a scalar, references not yet replaced
 	fields []field
 	items  []*node
+
+	extent          // where it is written, in bytes of the text
+	flow   bool     // written in brackets
+	alias  bool     // written elsewhere; use is where its alias stands
+	use    extent   // of an alias
+	dashes []extent // of a list's items that are not in brackets
+}
+
+// extent is a piece of a text, in bytes; from and to are equal where it is not known.
+type extent struct{ from, to int }
+
+// around is the smallest extent that holds both.
+func (s extent) around(o extent) extent {
+	switch {
+	case s.from == s.to:
+		return o
+	case o.from == o.to:
+		return s
+	}
+	return extent{min(s.from, o.from), max(s.to, o.to)}
 }
 
 // field is one entry of a mapping, in the order of the file.
 type field struct {
-	name  string
-	at    mark
-	value *node
+	name   string
+	at     mark
+	key    extent
+	value  *node
+	merged bool // from another mapping
 }
 
 // builder turns syntax into nodes and collects what the schema never allows.
 type builder struct {
 	problems Problems
 	anchors  map[string]*node
+	spans    map[*token.Token]extent
 }
 
 // readNodes parses YAML. A nil node without problems is an empty file.
@@ -70,7 +93,7 @@ func readNodes(data []byte) (root *node, problems Problems) {
 	if err != nil {
 		return nil, Problems{syntaxProblem(err)}
 	}
-	b := &builder{anchors: map[string]*node{}}
+	b := &builder{anchors: map[string]*node{}, spans: spansOf(string(data), tokens)}
 	for _, doc := range file.Docs {
 		if doc.Body == nil {
 			continue
@@ -124,24 +147,26 @@ func (b *builder) build(n ast.Node, depth int) *node {
 		if !n.IsFlowStyle && len(n.Values) > 0 {
 			at = place(n.Values[0].Key.GetToken())
 		}
-		return b.mapping(at, n.Values, depth)
+		m := b.mapping(at, n.Values, depth)
+		if m.flow = n.IsFlowStyle; m.flow {
+			m.extent = b.at(n.Start).around(b.at(n.End))
+		}
+		return m
 	case *ast.MappingValueNode:
 		return b.mapping(place(n.Key.GetToken()), []*ast.MappingValueNode{n}, depth)
 	case *ast.SequenceNode:
-		list := &node{kind: listNode, at: at}
-		for _, v := range n.Values {
-			list.items = append(list.items, b.build(v, depth+1))
-		}
-		return list
+		return b.list(at, n, depth)
 	case *ast.LiteralNode:
-		return &node{kind: scalarNode, at: at, text: n.Value.Value}
+		return &node{kind: scalarNode, at: at, text: n.Value.Value, extent: b.at(n.Start).around(b.at(n.Value.GetToken()))}
 	case *ast.AnchorNode:
 		v := b.build(n.Value, depth+1)
 		b.anchors[anchorName(n.Name)] = v
 		return v
 	case *ast.AliasNode:
 		if v, ok := b.anchors[anchorName(n.Value)]; ok {
-			return v
+			used := *v
+			used.alias, used.use = true, b.at(n.GetToken()).around(b.at(n.Value.GetToken()))
+			return &used
 		}
 		b.problem(at, "there is no anchor of this name before this alias")
 		return &node{at: at}
@@ -152,10 +177,39 @@ func (b *builder) build(n ast.Node, depth int) *node {
 		b.problem(at, "tags have no meaning in a configuration")
 		return &node{at: at}
 	case ast.ScalarNode:
-		return &node{kind: scalarNode, at: at, text: n.GetToken().Value}
+		return &node{kind: scalarNode, at: at, text: n.GetToken().Value, extent: b.at(n.GetToken())}
 	}
 	b.problem(at, "this is not a value")
 	return &node{at: at}
+}
+
+// at is where a token is written.
+func (b *builder) at(t *token.Token) extent { return b.spans[t] }
+
+func (b *builder) list(at mark, n *ast.SequenceNode, depth int) *node {
+	list := &node{kind: listNode, at: at, flow: n.IsFlowStyle}
+	for i, v := range n.Values {
+		item := b.build(v, depth+1)
+		list.items = append(list.items, item)
+		list.extent = list.extent.around(item.written())
+		if !list.flow && i < len(n.Entries) && n.Entries[i] != nil {
+			dash := b.at(n.Entries[i].Start)
+			list.dashes = append(list.dashes, dash)
+			list.extent = list.extent.around(dash)
+		}
+	}
+	if list.flow {
+		list.extent = b.at(n.Start).around(b.at(n.End))
+	}
+	return list
+}
+
+// written is where a value stands: its alias, where it has one.
+func (n *node) written() extent {
+	if n.alias {
+		return n.use
+	}
+	return n.extent
 }
 
 func anchorName(n ast.Node) string {
@@ -186,7 +240,9 @@ func (b *builder) mapping(at mark, values []*ast.MappingValueNode, depth int) *n
 			continue
 		}
 		seen[name] = keyAt
-		m.fields = append(m.fields, field{name, keyAt, value})
+		key := b.at(v.Key.GetToken())
+		m.fields = append(m.fields, field{name: name, at: keyAt, key: key, value: value})
+		m.extent = m.extent.around(key).around(value.written())
 	}
 	for _, v := range merged {
 		b.merge(m, v, seen)
@@ -200,6 +256,7 @@ func (b *builder) merge(m, from *node, seen map[string]mark) {
 		for _, f := range from.fields {
 			if _, has := seen[f.name]; !has {
 				seen[f.name] = f.at
+				f.merged = true
 				m.fields = append(m.fields, f)
 			}
 		}

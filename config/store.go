@@ -97,13 +97,25 @@ func (c *Config) completeStore() {
 // of it.
 func ParseEncryptionKey(s Secret) (key [32]byte, err error) {
 	text := strings.TrimSpace(s.Reveal())
-	if raw, err := hex.DecodeString(text); err == nil && len(raw) == len(key) {
-		return [32]byte(raw), nil
-	}
+	raw, err := hex.DecodeString(text)
 	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
-		if raw, err := e.DecodeString(text); err == nil && len(raw) == len(key) {
-			return [32]byte(raw), nil
+		if err != nil || len(raw) != len(key) {
+			raw, err = e.DecodeString(text)
 		}
 	}
-	return key, errors.New("is not 32 bytes in base64 or hex; openssl rand -base64 32 makes one")
+	if err != nil || len(raw) != len(key) {
+		return key, errors.New("is not 32 bytes in base64 or hex; openssl rand -base64 32 makes one")
+	}
+	distinct := map[byte]bool{}
+	for _, b := range raw {
+		distinct[b] = true
+	}
+	if len(distinct) < leastDistinct {
+		return key, errors.New("is no random key: hardly any of its bytes differ; openssl rand -base64 32 makes one")
+	}
+	return [32]byte(raw), nil
 }
+
+// leastDistinct is how many different bytes a key has at least: 32 random ones have
+// fewer once in more than 10^20 keys.
+const leastDistinct = 8

@@ -69,7 +69,8 @@ func checkCommand(env environment) *cobra.Command {
 		Use:   "check --config FILE",
 		Short: "Check a configuration: every problem at once, with its line",
 		Long: `Check reads a configuration as serve would, reports every problem with its line,
-and exits with status 1 if there is one. Nothing is started and nothing is sent.`,
+and exits with status 1 if there is one. Certificates and files that it names are
+read, and programs of ${command:…} run; nothing else is started and nothing is sent.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file, env)
