@@ -94,15 +94,18 @@ func NewIndex(keys []Key) (*Index, error) {
 }
 
 // Lookup finds the key of a credential; disabled keys are not found.
-func (x *Index) Lookup(credential string) (*Key, bool) { return x.Find(Digest(credential)) }
-
-// Find finds the key of a credential's digest; disabled keys are not found.
-func (x *Index) Find(sum [sha256.Size]byte) (*Key, bool) {
-	k := x.byHash[sum]
-	if k == nil || k.Disabled {
+func (x *Index) Lookup(credential string) (*Key, bool) {
+	k, ok := x.Find(Digest(credential))
+	if !ok {
 		return nil, false
 	}
 	return k, true
+}
+
+// Find finds the key of a credential's digest. A disabled one is answered with false.
+func (x *Index) Find(sum [sha256.Size]byte) (*Key, bool) {
+	k := x.byHash[sum]
+	return k, k != nil && !k.Disabled
 }
 
 // Len is the number of keys.

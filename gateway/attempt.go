@@ -94,6 +94,9 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 	buf := x.g.buffers.Get().(*[]byte)
 	defer x.g.buffers.Put(buf)
 	edit := request.Edit{Model: a.target.model, IncludeUsage: x.req.Stream && !x.req.IncludeUsage}
+	if x.capped > 0 {
+		edit.MaxOutput, edit.MaxOutputName = x.capped, outputName(x.endpoint, a.up.counts.Preset.Name)
+	}
 	*buf = x.req.Upstream((*buf)[:0], edit)
 	req, err := a.up.dialect.NewRequest(ctx, providers.Call{
 		Endpoint: x.endpoint, Model: a.target.model, Body: *buf, Stream: x.req.Stream,
@@ -212,7 +215,7 @@ func (a *try) settle(u providers.Usage) {
 	used := a.spend(u)
 	x.record.Known = u.Known
 	defer a.settled()
-	x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used,
+	x.ticket.settle(a.up.counts.Charging.Actual(a.grant.Demand, used), budget.Used,
 		admission.Report{Health: fallback.Healthy, FirstByte: a.firstByte})
 	if u.Known {
 		est := x.ticket.Estimates[min(a.grant.Target, len(x.ticket.Estimates)-1)]
@@ -237,7 +240,7 @@ func (a *try) settleFailure(f *failedAttempt) {
 	if f.Kind == providers.Cancelled || f.Kind == providers.Timeout {
 		// The upstream has read the prompt and may have charged it.
 		used := a.spend(providers.Usage{Input: a.countedInput()})
-		x.ticket.settle(a.grant.Lane.Charging.Actual(a.grant.Demand, used), budget.Used, report)
+		x.ticket.settle(a.up.counts.Charging.Actual(a.grant.Demand, used), budget.Used, report)
 		return
 	}
 	x.ticket.settle(budget.Demand{}, budget.Refused, report)

@@ -31,6 +31,7 @@ func (g *Gateway) build(cfg *config.Config, old *generation) (*generation, error
 	if old == nil {
 		old = &generation{}
 	}
+	n.number = old.number + 1
 	n.addresses = newAddresses(&cfg.Server, g.clock.now())
 	b := &builder{g: g, new: n, old: old, now: g.clock.now(), own: pricesOf(cfg), shipped: prices.Shipped()}
 	for i := range cfg.Providers {
@@ -211,7 +212,14 @@ func (b *builder) scope(kind budget.ScopeKind, name string, limits []budget.Limi
 	}
 	s := b.old.scopes[id]
 	if s == nil {
+		s = b.g.keyring.scopeOf(kind, name) // an owner who was stored, and is in the file now
+	}
+	if s == nil {
 		s = budget.NewScope(kind, name, b.now, limits)
+		if l, ok, done := b.g.keyring.take(id); ok {
+			s.Restore(b.now, l.Levels, l.Clean)
+			b.new.update = append(b.new.update, done)
+		}
 	} else {
 		b.new.update = append(b.new.update, func() { s.Reconfigure(b.now, limits) })
 	}
@@ -266,7 +274,7 @@ func (b *builder) clients() error {
 		c := &cfg.ClientKeys[i]
 		keys = append(keys, auth.Key{
 			ID: c.Name, Name: c.Name, Owner: c.Owner, Priority: c.Priority, Models: c.Models,
-			ExpiresAt: c.ExpiresAt, Disabled: c.Disabled, Hash: c.SHA256, Ref: i,
+			MaxTokens: c.MaxTokens, AllowedIPs: c.AllowedIPs, ExpiresAt: c.ExpiresAt, Disabled: c.Disabled, Hash: c.SHA256, Ref: i,
 		})
 		b.new.clients = append(b.new.clients, nil)
 	}
@@ -275,6 +283,12 @@ func (b *builder) clients() error {
 		return err
 	}
 	b.new.keys = index
+	owners := map[string]*budget.Scope{} // of all of them: stored keys may belong to any
+	for i := range cfg.Owners {
+		if o := &cfg.Owners[i]; len(o.Limits.Entries) > 0 {
+			owners[o.Name] = b.scope(budget.ScopeOwner, o.Name, plan.Door(&o.Limits, cfg.TimeZone))
+		}
+	}
 	for i := range cfg.ClientKeys {
 		c := &cfg.ClientKeys[i]
 		class, err := shedding.ParseClass(c.Priority)
@@ -285,8 +299,8 @@ func (b *builder) clients() error {
 		if len(c.Limits.Entries) > 0 {
 			cl.scopes = append(cl.scopes, b.scope(budget.ScopeClientKey, c.Name, plan.Door(&c.Limits, cfg.TimeZone)))
 		}
-		if o := cfg.Owner(c.Owner); o != nil && len(o.Limits.Entries) > 0 {
-			cl.scopes = append(cl.scopes, b.scope(budget.ScopeOwner, o.Name, plan.Door(&o.Limits, cfg.TimeZone)))
+		if s := owners[c.Owner]; s != nil {
+			cl.scopes = append(cl.scopes, s)
 		}
 		b.new.clients[i] = cl
 	}

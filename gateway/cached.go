@@ -104,6 +104,7 @@ func (x *exchange) cacheName(p *cachePolicy) (cache.Name, error) {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
+	b = binary.AppendUvarint(b, uint64(x.capped)) // a shorter answer to the same body
 	b, err := x.req.Canonical(b, silentFields()...)
 	if err != nil {
 		return cache.Name{}, err

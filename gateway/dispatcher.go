@@ -53,11 +53,11 @@ func newTicket() *ticket {
 	return t
 }
 
-// arrive brings a new call.
+// arrive brings a new call, to the heir where a reload has come between.
 func (d *dispatcher) arrive(t *ticket) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	t.at.Store(d)
+	d = t.lock()
+	defer d.mu.Unlock()
 	now := d.clock.now()
 	d.pool.Arrive(now, &t.Call)
 	d.step(now)
@@ -232,7 +232,9 @@ func (t *ticket) ramped() {
 func (d *dispatcher) poke() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.step(d.clock.now())
+	if d.heir == nil { // the lanes of a replaced one are its heir's
+		d.step(d.clock.now())
+	}
 }
 
 // step carries out what the pool decided and sets the timer; the lock is held.

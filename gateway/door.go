@@ -138,7 +138,7 @@ func doorActual(u budget.Usage) budget.Demand {
 func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError {
 	kind, name := "the limit", ""
 	if a.Scope != nil {
-		kind, name = a.Scope.Kind().String(), a.Scope.Name()
+		kind, name = a.Scope.Kind().String(), x.holder(a.Scope)
 	}
 	x.record.LimitedBy = kind
 	e := &apiError{status: http.StatusTooManyRequests, kind: limitType(a.Dimension), code: "rate_limit_exceeded",

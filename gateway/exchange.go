@@ -31,6 +31,7 @@ type exchange struct {
 	record   telemetry.Record
 
 	client *client
+	ring   *keyRing // of a stored key; nil: the file's, or nobody yet
 	req    *request.Request
 	route  *route
 	class  shedding.Class
@@ -40,6 +41,7 @@ type exchange struct {
 	ticket  *ticket
 	usage   budget.Usage // of all attempts so far, for the door
 	sent    bool         // an attempt reached an upstream
+	capped  int64        // output that the key's cap has set; 0: the client's own word counts
 	keep    int          // bytes of prompt and answer that are kept; 0: nothing
 
 	place    *cache.Place // among the calls that ask the same; nil: none
@@ -91,6 +93,9 @@ func (x *exchange) run(ctx context.Context) *apiError {
 	if err := x.resolve(); err != nil {
 		return err
 	}
+	if err := x.capOutput(); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, x.route.timeout, errTotalTimeout)
 	defer cancel()
 	ctx, abort := context.WithCancelCause(ctx)
@@ -132,6 +137,7 @@ func (x *exchange) settleAll() {
 	}
 	x.g.guard.Release(x.bodyHeld)
 	x.bodyHeld = 0
+	defer x.leaveKey()
 	now := x.g.clock.now()
 	x.address.Settle(now, budget.Demand{budget.Requests: 1}, budget.Used)
 	if !x.sent {
@@ -169,17 +175,13 @@ func (x *exchange) authenticate() *apiError {
 	if err != nil {
 		return err
 	}
-	key, ok := x.rt.keys.Lookup(presented)
-	if !ok {
-		return errUnauthorized("Incorrect API key provided.")
+	if err := x.identify(presented); err != nil {
+		return err
 	}
-	x.client = x.rt.clients[key.Ref]
-	if !key.ExpiresAt.IsZero() && x.record.Start.After(key.ExpiresAt) {
-		return errUnauthorized("This API key has expired.")
-	}
+	key := x.client.key
 	x.record.KeyID, x.record.Key, x.record.Owner = key.ID, key.Name, key.Owner
 	x.record.ClientID = clip(x.r.Header.Get("X-Client-Request-Id"), 128)
-	return nil
+	return x.from()
 }
 
 // resolve finds the route, the class and whether this key may call it.

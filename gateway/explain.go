@@ -42,8 +42,14 @@ func (g *Gateway) Explain(_ context.Context, q Question) (*telemetry.Explanation
 		return nil, fmt.Errorf("%w: %w", ErrQuestion, err)
 	}
 	x := &exchange{g: g, rt: rt, endpoint: endpoint, req: req, start: g.clock.now()}
+	defer x.leaveKey()
 	if err := x.ask(q); err != nil {
 		return nil, err
+	}
+	if x.client.key != nil {
+		if err := x.capOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrQuestion, err)
+		}
 	}
 	x.estimate(true)
 	return x.explanation(), nil
@@ -54,14 +60,8 @@ func (x *exchange) ask(q Question) error {
 	x.class = shedding.Normal
 	x.client = &client{weight: 1}
 	if q.Key != "" {
-		x.client = nil
-		for _, c := range x.rt.clients {
-			if c.key.Name == q.Key {
-				x.client, x.class = c, c.class
-			}
-		}
-		if x.client == nil {
-			return fmt.Errorf("%w: there is no client key named %q", ErrQuestion, clip(q.Key, 60))
+		if err := x.askAs(q.Key); err != nil {
+			return err
 		}
 	}
 	if q.Priority != "" {
@@ -81,6 +81,29 @@ func (x *exchange) ask(q Question) error {
 	if q.Key != "" && !x.client.key.Allows(x.req.Model) {
 		return fmt.Errorf("%w: the key %q may not use the model %q", ErrQuestion, clip(q.Key, 60), clip(x.req.Model, 100))
 	}
+	return nil
+}
+
+// askAs takes the place of a client key: one of the file, or a stored one by its name or
+// ID.
+func (x *exchange) askAs(name string) error {
+	x.client = nil
+	for _, c := range x.rt.clients {
+		if c.key.Name == name {
+			x.client = c
+		}
+	}
+	if x.client == nil {
+		k := x.g.storedKey(name)
+		if k == nil {
+			return fmt.Errorf("%w: there is no client key named %q", ErrQuestion, clip(name, 60))
+		}
+		var err error
+		if x.ring, x.client, err = x.g.keyring.enter(x.rt, k); err != nil {
+			return fmt.Errorf("%w: the client key %q is not usable: %w", ErrQuestion, clip(name, 60), err)
+		}
+	}
+	x.class = x.client.class
 	return nil
 }
 
@@ -110,7 +133,7 @@ func (x *exchange) askDoor(now budget.Instant, e *telemetry.Explanation) *teleme
 	var no *telemetry.DoorAnswer
 	for _, s := range x.doorScopes() {
 		a := s.Peek(now, doorDemand(x.ticket.Estimates[0]))
-		e.Door = append(e.Door, telemetry.DoorAnswer{Scope: s.Kind().String(), Name: s.Name(), Says: says(a.State), WaitMS: millisUntil(now, a.At)})
+		e.Door = append(e.Door, telemetry.DoorAnswer{Scope: s.Kind().String(), Name: x.holder(s), Says: says(a.State), WaitMS: millisUntil(now, a.At)})
 		if a.State != budget.Granted {
 			last := &e.Door[len(e.Door)-1]
 			last.Short = a.Dimension.String()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/gateway/admission"
@@ -37,6 +38,9 @@ type Options struct {
 	// Embeddings turns the embeddings of an answer into the form that a client asked
 	// for (float, base64 or ""). Required.
 	Embeddings func(body []byte, want string) ([]byte, error)
+	// Keys are the stored client keys and their owners, beside those of the file, which
+	// come first where a credential or an owner's name is in both. Nil: none.
+	Keys *auth.Directory
 	// Sink takes every finished request's record, and every attempt when it is settled
 	// if it is a [telemetry.AttemptSink]. Nil: none.
 	Sink telemetry.Sink
@@ -68,7 +72,9 @@ type Gateway struct {
 
 	attempts telemetry.AttemptSink
 
-	cache  *cache.Cache
+	cache   *cache.Cache
+	keyring *keyring
+
 	guard  *protection.Guard
 	trails trails
 
@@ -94,6 +100,10 @@ func New(o Options) (*Gateway, error) {
 	}
 	g.prober = newProber(g, o.Probe, o.ProbeEvery)
 	g.cache = cache.New(cache.Options{})
+	if o.Keys == nil {
+		o.Keys = auth.NewDirectory()
+	}
+	g.keyring = newKeyring(g.clock, o.Keys)
 	g.guard = protection.New(protection.Options{})
 	sinks := telemetry.Multi{g.sink, &g.trails}
 	g.sink, g.attempts = sinks, sinks
@@ -121,7 +131,9 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 		}
 		n.update = nil
 	}, n.place)
+	g.keyring.handOver(old, n)
 	g.current.Store(n)
+	g.sayTwice(n)
 	if names := n.unpriced(g.clock.time(g.clock.now())); len(names) > 0 {
 		g.log.Warn("models without a price cost nothing, and limits in dollars do not see them: add them to prices", "models", names)
 	}
@@ -137,6 +149,7 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 // ends.
 func (g *Gateway) Run(ctx context.Context) {
 	go g.watchProcess(ctx)
+	go g.keyring.run(ctx)
 	g.prober.run(ctx)
 }
 

@@ -19,6 +19,7 @@ import (
 // serves; what lives longer (buckets, lanes, key states) is handed from one
 // generation to the next by name.
 type generation struct {
+	number       int64 // grows from one to the next
 	cfg          *config.Config
 	keys         *auth.Index
 	clients      []*client

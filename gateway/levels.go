@@ -13,6 +13,8 @@ type saved struct {
 	Version int                      `json:"version"`
 	Clean   bool                     `json:"clean"` // written by an orderly stop
 	Scopes  map[string]budget.Levels `json:"scopes"`
+	// Kept are levels of an earlier run that have not been asked for since.
+	Kept map[string]keptLevels `json:"kept,omitempty"`
 }
 
 const savedVersion = 1
@@ -28,6 +30,7 @@ func (g *Gateway) Levels(clean bool) ([]byte, error) {
 			s.Scopes[id] = l
 		}
 	}
+	g.keyring.save(now, &s)
 	return json.Marshal(s)
 }
 
@@ -59,6 +62,14 @@ func (g *Gateway) RestoreLevels(data []byte) error {
 	for id, scope := range n.scopes {
 		if l, ok := s.Scopes[id]; ok {
 			scope.Restore(now, l, s.Clean)
+		}
+	}
+	for id, l := range s.Kept {
+		g.keyring.keep(id, l)
+	}
+	for id, l := range s.Scopes { // those of stored keys and owners are not made yet
+		if n.scopes[id] == nil {
+			g.keyring.keep(id, keptLevels{l, s.Clean})
 		}
 	}
 	for _, lane := range n.lanes {

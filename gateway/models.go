@@ -14,6 +14,7 @@ func (g *Gateway) caller(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{g: g, rt: g.current.Load(), w: w, r: r, start: g.clock.now()}
 	w.Header().Set("X-Request-Id", newRequestID())
 	x.record.Start = g.clock.time(x.start)
+	defer x.leaveKey()
 	if err := x.authenticate(); err != nil {
 		err.write(w, g.random)
 		return nil

@@ -17,18 +17,32 @@ type BucketState struct {
 	budget.BucketView
 }
 
-// BucketStates answers every bucket as it is now, in the order of their names.
+// maxShown bounds the stored keys and owners whose buckets are shown together. All of
+// them are counted all the same, and each is shown by KeyBuckets.
+const maxShown = 2000
+
+// BucketStates answers every bucket as it is now, in the order of their names: those of
+// the file, and those of stored keys and owners that are in use, of at most maxShown.
 func (g *Gateway) BucketStates() []BucketState {
 	n := g.current.Load()
 	now := g.clock.now()
 	var out []BucketState
 	var views []budget.BucketView
-	for _, s := range n.scopes {
+	add := func(s *budget.Scope, name string) {
 		views = s.View(now, views[:0])
 		for _, v := range views {
-			out = append(out, BucketState{s.Kind().String(), s.Name(), v})
+			out = append(out, BucketState{s.Kind().String(), name, v})
 		}
 	}
+	for _, s := range n.scopes {
+		add(s, s.Name())
+	}
+	stored := 0
+	g.keyring.each(func(s *budget.Scope, name string) {
+		if stored++; stored <= maxShown {
+			add(s, name)
+		}
+	})
 	slices.SortStableFunc(out, func(a, b BucketState) int {
 		return strings.Compare(a.Scope+"\x00"+a.Name+"\x00"+a.Limit.Name, b.Scope+"\x00"+b.Name+"\x00"+b.Limit.Name)
 	})

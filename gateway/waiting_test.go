@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/providers"
@@ -27,12 +28,18 @@ func (k *keep) Record(r *telemetry.Record) { k.records = append(k.records, *r) }
 // serveYAML makes a gateway of a configuration, whose upstreams are f.
 func serveYAML(t testing.TB, sink telemetry.Sink, yaml string, f roundTrip) *Gateway {
 	t.Helper()
+	return serveStored(t, sink, yaml, nil, f)
+}
+
+// serveStored has stored keys beside those of the configuration.
+func serveStored(t testing.TB, sink telemetry.Sink, yaml string, keys *auth.Directory, f roundTrip) *Gateway {
+	t.Helper()
 	cfg, err := config.Parse("test.yaml", []byte(strings.ReplaceAll(yaml, "{{key}}", testKey)), func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}
 	g, err := New(Options{
-		Config: cfg, Tokens: tokens.New(tokens.Options{}), Sink: sink, Embeddings: openai.ConvertEmbeddings,
+		Config: cfg, Keys: keys, Tokens: tokens.New(tokens.Options{}), Sink: sink, Embeddings: openai.ConvertEmbeddings,
 		Connect: func(p *config.Provider, preset providers.Preset) (providers.Dialect, *http.Client, error) {
 			d, err := openai.New(openai.Options{BaseURL: p.BaseURL, Preset: preset})
 			return d, &http.Client{Transport: f}, err

@@ -137,7 +137,16 @@ func (r *Request) scalar(name string, raw []byte, at span) error {
 		return boolean(name, raw, &r.Stream)
 	case "max_tokens", "max_completion_tokens", "max_output_tokens":
 		n, err := integer(name, raw, 1, maxOutput)
-		r.MaxOutput = max(r.MaxOutput, n)
+		if n > r.MaxOutput {
+			r.MaxOutput, r.MaxOutputName = n, name
+		}
+		switch {
+		case err != nil || n > 0:
+		case name == "max_tokens":
+			r.noOutput[0] = named{name, at}
+		case name == "max_completion_tokens":
+			r.noOutput[1] = named{name, at}
+		}
 		return err
 	case "n", "best_of":
 		n, err := integer(name, raw, 1, maxN)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -39,7 +40,9 @@ type Request struct {
 	// Stream asks for server-sent events; IncludeUsage for a last chunk with usage.
 	Stream, IncludeUsage bool
 	// MaxOutput is the larger of max_tokens and max_completion_tokens; 0: neither.
-	MaxOutput int64
+	// MaxOutputName is which of them it was.
+	MaxOutput     int64
+	MaxOutputName string
 	// N is how many answers are generated: n, or best_of where that is larger.
 	N int64
 	// Store asks the provider to keep the answer on its side.
@@ -48,9 +51,11 @@ type Request struct {
 	EncodingFormat string
 
 	model, streamOptions, usageFlag span
-	optionsEmpty                    bool // stream_options is {} or null
-	optionsNull                     bool
-	end                             int // of the object: where a field can be added
+
+	noOutput     [2]named // the bounds of output that are null
+	optionsEmpty bool     // stream_options is {} or null
+	optionsNull  bool
+	end          int // of the object: where a field can be added
 }
 
 // Read reads a body of the given form. The error is an *Error.
@@ -110,6 +115,16 @@ type Edit struct {
 	Model string
 	// IncludeUsage sets stream_options.include_usage.
 	IncludeUsage bool
+	// MaxOutput bounds the answer under the name MaxOutputName, which the client has not
+	// done under any. Zero: it stays as it is.
+	MaxOutput     int64
+	MaxOutputName string
+}
+
+// named is the place of a field's value.
+type named struct {
+	name string
+	at   span
 }
 
 // patch replaces a span of the body.
@@ -121,7 +136,7 @@ type patch struct {
 // Upstream appends the edited body to dst: all but the edited spans is byte for byte
 // what the client sent.
 func (r *Request) Upstream(dst []byte, e Edit) []byte {
-	var room [2]patch
+	var room [3]patch
 	patches := room[:0]
 	if e.Model != r.Model {
 		patches = append(patches, patch{r.model, strconv.AppendQuote(nil, e.Model)})
@@ -129,9 +144,10 @@ func (r *Request) Upstream(dst []byte, e Edit) []byte {
 	if e.IncludeUsage && !r.IncludeUsage {
 		patches = append(patches, r.usagePatch())
 	}
-	if len(patches) == 2 && patches[1].at.from < patches[0].at.from {
-		patches[0], patches[1] = patches[1], patches[0]
+	if e.MaxOutput > 0 {
+		patches = append(patches, r.outputPatch(e))
 	}
+	slices.SortStableFunc(patches, func(a, b patch) int { return a.at.from - b.at.from })
 	last := 0
 	for _, p := range patches {
 		dst = append(dst, r.Body[last:p.at.from]...)
@@ -139,6 +155,17 @@ func (r *Request) Upstream(dst []byte, e Edit) []byte {
 		last = p.at.to
 	}
 	return append(dst, r.Body[last:]...)
+}
+
+// outputPatch sets the bound of the answer where it stands as null, or at the end.
+func (r *Request) outputPatch(e Edit) patch {
+	n := strconv.AppendInt(nil, e.MaxOutput, 10)
+	for _, f := range r.noOutput {
+		if f.name == e.MaxOutputName {
+			return patch{f.at, n}
+		}
+	}
+	return patch{span{r.end, r.end}, append([]byte(`,"`+e.MaxOutputName+`":`), n...)}
 }
 
 // usagePatch sets include_usage where it stands, in its object, or at the end.

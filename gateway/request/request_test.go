@@ -124,6 +124,37 @@ func TestUpstreamEditsOnlySpans(t *testing.T) {
 	}
 }
 
+func TestUpstreamBoundsTheAnswer(t *testing.T) {
+	const tail = `"messages":[{"role":"user","content":"a"}]}`
+	for _, c := range []struct{ name, as, body, want string }{
+		{"added", "max_tokens", `{"model":"m",` + tail, `{"model":"m","messages":[{"role":"user","content":"a"}],"max_tokens":50}`},
+		{"null", "max_tokens", `{"max_tokens":null,"model":"m",` + tail, `{"max_tokens":50,"model":"m",` + tail},
+		{"the newer name, null", "max_completion_tokens", `{"model":"m","max_completion_tokens" : null ,` + tail, `{"model":"m","max_completion_tokens" : 50 ,` + tail},
+		{"the other name null", "max_completion_tokens", `{"max_tokens":null,"model":"m",` + tail,
+			`{"max_tokens":null,"model":"m","messages":[{"role":"user","content":"a"}],"max_completion_tokens":50}`},
+	} {
+		r, err := Read(tokens.Chat, []byte(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(r.Upstream(nil, Edit{Model: "m", MaxOutput: 50, MaxOutputName: c.as})); got != c.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
+		}
+	}
+	r, err := Read(tokens.Chat, []byte(`{"max_tokens":null,"stream_options":null,"model":"m",`+tail))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"max_tokens":7,"stream_options":{"include_usage":true},"model":"up",` + tail
+	if got := string(r.Upstream(nil, Edit{Model: "up", IncludeUsage: true, MaxOutput: 7, MaxOutputName: "max_tokens"})); got != want {
+		t.Errorf("all edits: %s", got)
+	}
+	r, err = Read(tokens.Chat, []byte(`{"max_tokens":9,"max_completion_tokens":12,"model":"m",`+tail))
+	if err != nil || r.MaxOutput != 12 || r.MaxOutputName != "max_completion_tokens" {
+		t.Errorf("%v %+v", err, r)
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"model":"m","messages":[{"role":"user","content":"hi"}],"stream_options":{"include_usage":false}}`), uint8(0))
 	f.Add([]byte(`{"model":"m","stream_options":null,"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]}`), uint8(0))
@@ -138,16 +169,24 @@ func FuzzRead(f *testing.F) {
 		if err := json.Unmarshal(body, &before); err != nil {
 			t.Fatalf("accepted what is not JSON: %v", err)
 		}
-		out := r.Upstream(nil, Edit{Model: "other", IncludeUsage: true})
+		edit := Edit{Model: "other", IncludeUsage: true}
+		if r.MaxOutput == 0 {
+			edit.MaxOutput, edit.MaxOutputName = 77, []string{"max_tokens", "max_completion_tokens"}[len(body)%2]
+		}
+		out := r.Upstream(nil, edit)
 		if err := json.Unmarshal(out, &after); err != nil {
 			t.Fatalf("the edited body does not parse: %v\n%s", err, out)
 		}
 		o, _ := after["stream_options"].(map[string]any)
+		if edit.MaxOutput > 0 && after[edit.MaxOutputName] != 77.0 {
+			t.Fatalf("the bound is missing: %s", out)
+		}
 		if after["model"] != "other" || o["include_usage"] != true {
 			t.Fatalf("the edits are missing: %s", out)
 		}
-		maps.DeleteFunc(before, func(k string, _ any) bool { return k == "model" || k == "stream_options" })
-		maps.DeleteFunc(after, func(k string, _ any) bool { return k == "model" || k == "stream_options" })
+		edited := func(k string, _ any) bool { return k == "model" || k == "stream_options" || k == edit.MaxOutputName }
+		maps.DeleteFunc(before, edited)
+		maps.DeleteFunc(after, edited)
 		if !reflect.DeepEqual(before, after) {
 			t.Fatalf("more changed than was meant")
 		}
