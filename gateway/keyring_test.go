@@ -422,6 +422,19 @@ func TestCapsAndAddresses(t *testing.T) {
 	}
 }
 
+// A capped key's shorter answer is nobody else's.
+func TestACappedAnswerIsNotSharedThroughTheCache(t *testing.T) {
+	var up upstreamBody
+	capped, free := storedKey("a", nil), storedKey("b", nil)
+	capped.MaxTokens = 50
+	g, _ := up.serve(t, strings.Replace(wide, "m: {targets: [up/m]}", "m: {targets: [up/m], cache: {ttl: 1h, scope: all}}", 1), capped, free)
+	for i, want := range []string{"miss", "miss", "hit", "hit"} {
+		if w := as(g.Handler(), secretOf([]string{"a", "b"}[i%2]), ask); w.Code != 200 || w.Header().Get("X-Sluice-Cache") != want {
+			t.Fatalf("call %d: %d, cache %s", i, w.Code, w.Header().Get("X-Sluice-Cache"))
+		}
+	}
+}
+
 func TestTheCapsNameFollowsTheUpstream(t *testing.T) {
 	var up upstreamBody
 	k := storedKey("a", nil)

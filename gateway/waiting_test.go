@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/providers"
