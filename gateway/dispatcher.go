@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/gateway/admission"
 	"github.com/sluice-gateway/sluice/gateway/plan"
+	"github.com/sluice-gateway/sluice/shedding"
 )
 
 // dispatcher drives one admission pool with real time: one short lock, one timer.
@@ -43,6 +44,7 @@ func newDispatcher(c clock, p *admission.Pool) *dispatcher {
 // poolOptions are what a pool is told, the use of the whole process included.
 func (g *Gateway) poolOptions(cfg *config.Config) admission.Options {
 	o := plan.Pool(cfg, g.random)
+	o.ShedFrom = func() shedding.Class { return shedding.Class(g.shedFrom.Load()) }
 	o.Busy = func() (inFlight, most int) { return int(g.guard.InFlight()), cfg.Server.MaxInFlight }
 	return o
 }

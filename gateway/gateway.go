@@ -22,6 +22,7 @@ import (
 	"github.com/sluice-gateway/sluice/gateway/cache"
 	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/providers"
+	"github.com/sluice-gateway/sluice/shedding"
 	"github.com/sluice-gateway/sluice/telemetry"
 )
 
@@ -81,6 +82,7 @@ type Gateway struct {
 	current  atomic.Pointer[generation]
 	applying sync.Mutex
 	draining atomic.Bool
+	shedFrom atomic.Uint32 // a shedding.Class
 	buffers  sync.Pool
 }
 
@@ -99,6 +101,7 @@ func New(o Options) (*Gateway, error) {
 		g.log = slog.New(slog.DiscardHandler)
 	}
 	g.prober = newProber(g, o.Probe, o.ProbeEvery)
+	g.shedFrom.Store(shedding.Classes)
 	g.cache = cache.New(cache.Options{})
 	if o.Keys == nil {
 		o.Keys = auth.NewDirectory()
@@ -171,6 +174,11 @@ func (g *Gateway) watchProcess(ctx context.Context) {
 
 // Protection is what the self-protection sees now.
 func (g *Gateway) Protection() protection.State { return g.guard.State() }
+
+// ShedFrom sheds a class and those below, whatever the load: their calls are refused
+// where they would have to wait. Calls that have room at once go on, and so do those that
+// wait already. shedding.Classes ends it. A reload does not.
+func (g *Gateway) ShedFrom(c shedding.Class) { g.shedFrom.Store(uint32(c)) }
 
 // Drain makes readiness fail, so that balancers send new calls elsewhere.
 func (g *Gateway) Drain() { g.draining.Store(true) }

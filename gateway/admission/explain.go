@@ -73,7 +73,7 @@ func (p *Pool) Explain(now budget.Instant, c *Call) Outlook {
 		o.Chosen = slices.IndexFunc(o.Candidates, func(x Candidate) bool { return x.Lane == s.lane && x.Target == s.target })
 	case s.hopeless():
 		o.Refuse, o.Refused = true, s.reason()
-	case !p.o.Thresholds.Admit(c.Class, p.load(now, c)):
+	case p.sheds(now, c):
 		o.Refuse, o.Refused = true, Shed
 	case p.queue.n >= p.o.MaxQueue:
 		o.Refuse, o.Refused = true, QueueFull

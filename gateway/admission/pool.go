@@ -28,6 +28,10 @@ type Options struct {
 	// number): the nearer to it, the less important must be those that may not wait. Nil:
 	// not counted.
 	Busy func() (inFlight, most int)
+	// ShedFrom answers the most important class that is shed whatever the load: of it and
+	// those below, a new call that finds no room at once is refused. shedding.Classes:
+	// none. Critical never is. Nil: none.
+	ShedFrom func() shedding.Class
 }
 
 // Pool decides for a set of lanes. Not safe for concurrent use.
@@ -294,6 +298,14 @@ func (p *Pool) Cancel(_ budget.Instant, c *Call) {
 func (p *Pool) Forecast(now budget.Instant, c *Call) (budget.Instant, budget.Dimension) {
 	s := p.look(now, c, true)
 	return s.at, s.dimension
+}
+
+// sheds says that a call that would have to wait is refused.
+func (p *Pool) sheds(now budget.Instant, c *Call) bool {
+	if p.o.ShedFrom != nil && c.Class != shedding.Critical && c.Class >= p.o.ShedFrom() {
+		return true
+	}
+	return !p.o.Thresholds.Admit(c.Class, p.load(now, c))
 }
 
 // enter puts the call into the queue, to be looked at by the next Step.

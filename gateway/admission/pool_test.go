@@ -389,6 +389,33 @@ func TestSheddingLooksAtBacklogAndSparesTheImportant(t *testing.T) {
 	}
 }
 
+func TestAClassIsShedWhateverTheLoad(t *testing.T) {
+	a := lane("a", rate("rpm", budget.Requests, 60, 1))
+	from := shedding.Class(shedding.Classes)
+	p := New(Options{MaxQueue: 100, ShedFrom: func() shedding.Class { return from }}, []*Lane{a})
+	r := route([]*Lane{a})
+	of := func(class shedding.Class) *Call {
+		c := call(r, 1, time.Hour)
+		c.Class = class
+		return c
+	}
+	from = shedding.Normal
+	first := of(shedding.Low)
+	wantGrant(t, drive(p, t0, first), a) // room that is there is for everybody
+	for _, class := range []shedding.Class{shedding.Low, shedding.Normal} {
+		wantRefusal(t, drive(p, t0, of(class)), Shed)
+	}
+	from = shedding.Critical
+	wantRefusal(t, drive(p, t0, of(shedding.High)), Shed)
+	if out := drive(p, t0, of(shedding.Critical)); len(out) != 0 {
+		t.Fatalf("a critical call was shed: %+v", out)
+	}
+	from = shedding.Classes
+	if out := drive(p, t0, of(shedding.Low)); len(out) != 0 {
+		t.Fatalf("got %+v", out)
+	}
+}
+
 func TestFullQueueRules(t *testing.T) {
 	for _, c := range []struct {
 		rule shedding.WhenFull

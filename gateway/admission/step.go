@@ -54,7 +54,7 @@ func (p *Pool) meetFresh(now budget.Instant) {
 		case c.Exact && s.hopeless():
 			p.refuse(now, c, s.reason())
 		case c.retried && c.Exact:
-		case !c.retried && !p.o.Thresholds.Admit(c.Class, p.load(now, c)):
+		case !c.retried && p.sheds(now, c):
 			p.refuse(now, c, Shed)
 		case !c.Exact:
 			p.leave(c)

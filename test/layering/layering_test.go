@@ -24,7 +24,7 @@ const (
 
 // pure returns the packages that are driven: time is an argument, nothing runs on its own.
 func pure() []string {
-	return []string{"budget", "fallback", "gateway/admission", "shedding"}
+	return []string{"alerts", "budget", "fallback", "gateway/admission", "shedding"}
 }
 
 // source is one Go file that is not a test.
