@@ -25,6 +25,7 @@ import (
 	"github.com/sluice-gateway/sluice/web"
 	"github.com/sluice-gateway/sluice/web/access"
 	"github.com/sluice-gateway/sluice/web/api"
+	"github.com/sluice-gateway/sluice/web/dashboard"
 )
 
 type serveFlags struct {
@@ -176,7 +177,11 @@ func (s *service) setUpAdminListener() error {
 	if err != nil {
 		return err
 	}
-	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler()}))
+	page, err := dashboard.New()
+	if err != nil {
+		return err
+	}
+	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler(), Dashboard: page}))
 	if err != nil {
 		return err
 	}
@@ -222,6 +227,7 @@ func (s *service) adminAPI(authenticate func(http.Handler) http.Handler) (http.H
 			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),
+			api.AboutEndpoints(s.about),
 		),
 		Authenticate: authenticate, Version: version, Log: s.log,
 	})
