@@ -83,10 +83,7 @@ func (t *text) restore(restored []written) Problems {
 	if len(problems) > 0 {
 		return problems
 	}
-	d := newDecoder("", Options{})
-	d.blind = true
-	d.value("", root, reflect.ValueOf(&Config{}).Elem(), "")
-	t.root, t.secrets = root, d.secrets
+	t.root, t.secrets = root, secretsOf(root)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,26 @@ func (c *Config) Redacted() ([]byte, bool) {
 		}
 	}
 	return []byte(all), true
+}
+
+// Redact is Redacted for a text that need not be valid: references are not followed and
+// nothing is checked. It answers false where the text is no YAML, or where the secrets
+// cannot all be found in it.
+func Redact(data []byte) ([]byte, bool) {
+	root, problems := readNodes(data)
+	if root == nil || len(problems) > 0 {
+		return nil, false
+	}
+	c := &Config{text: &text{source: data, secrets: secretsOf(root)}}
+	return c.Redacted()
+}
+
+// secretsOf are the secrets that stand in a text.
+func secretsOf(root *node) []written {
+	d := newDecoder("", Options{})
+	d.blind = true
+	d.value("", root, reflect.ValueOf(&Config{}).Elem(), "")
+	return d.secrets
 }
 
 // replace puts something else where pieces of a text stand. It answers false where the

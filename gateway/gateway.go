@@ -117,13 +117,37 @@ func New(o Options) (*Gateway, error) {
 // is done before anything live is touched. Calls under way end under the generation
 // they began with; waiting ones move to the new one.
 func (g *Gateway) Apply(cfg *config.Config) error {
-	g.applying.Lock()
-	defer g.applying.Unlock()
+	commit, err := g.Prepare(cfg)
+	if err == nil {
+		commit()
+	}
+	return err
+}
+
+// Prepare builds what Apply would put in force, and touches nothing live; commit puts it
+// in force.
+func (g *Gateway) Prepare(cfg *config.Config) (commit func(), err error) {
 	old := g.current.Load()
 	n, err := g.build(cfg, old)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return func() {
+		g.applying.Lock()
+		defer g.applying.Unlock()
+		if now := g.current.Load(); now != old { // another one has come in force meanwhile
+			old = now
+			if n, err = g.build(cfg, now); err != nil {
+				g.log.Error("configuration not in force", "error", err.Error())
+				return
+			}
+		}
+		g.swap(cfg, n, old)
+	}, nil
+}
+
+// swap puts a generation in the place of the old one.
+func (g *Gateway) swap(cfg *config.Config, n, old *generation) {
 	var before []*dispatcher
 	if old != nil {
 		before = old.dispatchers
@@ -145,7 +169,6 @@ func (g *Gateway) Apply(cfg *config.Config) error {
 	g.guard.Configure(protection.Options{
 		MaxInFlight: int64(cfg.Server.MaxInFlight), MaxBodyBytes: cfg.Server.MaxBodyMemory, HeapShare: cfg.Server.HeapLimit,
 	})
-	return nil
 }
 
 // Run does the background work (probing keys, watching the process) until the context
