@@ -3,10 +3,12 @@ module github.com/sluice-gateway/sluice
 go 1.26.0
 
 require (
+	github.com/alexedwards/argon2id v1.0.0 // hashes of passwords, in the encoding that everybody reads
+	github.com/coreos/go-oidc/v3 v3.21.0 // sign-in through OpenID Connect: discovery, keys, ID tokens
 	github.com/go-chi/chi/v5 v5.5.0 // the router: patterns and middleware on net/http's own types
 	github.com/go-json-experiment/json v1.27.2 // encoding/json/v2 before its release: a tokenizer that refuses duplicate names
 	github.com/goccy/go-yaml v1.19.2 // YAML with line numbers in its errors
-	github.com/hashicorp/golang-lru/v2 v2.0.7 // the order of least recent use, for the response cache
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // the order of least recent use, for the response cache and the throttle of sign-ins
 	github.com/openai/openai-go/v3 v3.96.0 // tests: OpenAI's own Go SDK as a client
 	github.com/pkoukk/tiktoken-go v0.1.8 // the reference tokenizer, which counts are checked against
 	github.com/pkoukk/tiktoken-go-loader v0.0.2 // its vocabularies without a download
@@ -16,18 +18,17 @@ require (
 	github.com/spf13/cobra v1.10.2 // subcommands, flags and help
 	github.com/spf13/pflag v1.0.9 // cobra's flags, for reading them from the environment
 	go.uber.org/goleak v1.3.0 // tests: goroutines that stay behind
+	golang.org/x/oauth2 v0.38.0 // the code exchange of that sign-in, with PKCE
 	pgregory.net/rapid v1.3.0 // tests: properties and state machines, with shrinking
 )
 
 require (
-	github.com/alexedwards/argon2id v1.0.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/chromedp/cdproto v0.159.0 // indirect
 	github.com/chromedp/chromedp v0.23.0 // indirect
 	github.com/coder/websocket v1.8.15 // indirect
-	github.com/coreos/go-oidc/v3 v3.21.0 // indirect
 	github.com/dlclark/regexp2 v1.11.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/getkin/kin-openapi v0.153.0 // indirect
@@ -73,7 +74,6 @@ require (
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
 	golang.org/x/net v0.62.0 // indirect
-	golang.org/x/oauth2 v0.38.0 // indirect
 	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/text v0.44.0 // indirect

@@ -75,6 +75,7 @@ func (s *service) reload() error {
 	if err := s.gateway.Apply(cfg); err != nil {
 		return err
 	}
+	s.guard.Apply(accessSettings(cfg))
 	s.log.Info("configuration loaded", "file", s.flags.file)
 	return nil
 }

@@ -2,15 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 	_ "time/tzdata" // time zones of limits, also where the system has none
 
@@ -25,7 +19,6 @@ import (
 	"github.com/sluice-gateway/sluice/web"
 	"github.com/sluice-gateway/sluice/web/access"
 	"github.com/sluice-gateway/sluice/web/api"
-	"github.com/sluice-gateway/sluice/web/dashboard"
 )
 
 type serveFlags struct {
@@ -75,6 +68,8 @@ type service struct {
 	sinks     telemetry.Multi // take every record; complete before the gateway is made
 	estimator *tokens.Estimator
 	gateway   *gateway.Gateway
+	accounts  access.Store // nil: none are kept
+	guard     *access.Guard
 	plane     dataPlane // the gateway in the admin API's words
 	meter     *live.Meter
 	live      *live.Hub
@@ -103,6 +98,7 @@ func (s *service) parts() []part {
 		{"gateway", s.setUpGateway},
 		{"levels", s.setUpLevels},
 		{"reload", s.setUpReload},
+		{"access", s.setUpAccess},
 		{"metrics listener", s.setUpMetricsListener},
 		{"admin listener", s.setUpAdminListener},
 		{"api listener", s.setUpAPIListener},
@@ -169,19 +165,11 @@ func (s *service) setUpMetricsListener() error {
 }
 
 func (s *service) setUpAdminListener() error {
-	token, err := s.adminToken()
+	api, err := s.adminAPI()
 	if err != nil {
 		return err
 	}
-	api, err := s.adminAPI(access.Bearer(token))
-	if err != nil {
-		return err
-	}
-	page, err := dashboard.New()
-	if err != nil {
-		return err
-	}
-	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler(), Dashboard: page}))
+	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler()}))
 	if err != nil {
 		return err
 	}
@@ -219,17 +207,20 @@ func (s *service) listen(addr string, f *front) (*listener, error) {
 }
 
 // adminAPI puts the admin API's endpoints together.
-func (s *service) adminAPI(authenticate func(http.Handler) http.Handler) (http.Handler, error) {
+func (s *service) adminAPI() (*api.API, error) {
 	return api.New(api.Options{
 		Endpoints: slices.Concat(
+			api.SessionEndpoints(s.guard),
+			api.AccountEndpoints(s.guard),
+			api.TokenEndpoints(s.guard),
+			api.AuditEndpoints(s.guard),
 			api.BudgetEndpoints(&s.plane),
 			api.UpstreamEndpoints(&s.plane),
 			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),
-			api.AboutEndpoints(s.about),
 		),
-		Authenticate: authenticate, Version: version, Log: s.log,
+		Authenticate: s.guard.Authenticate, Audit: s.accounts, Version: version, Log: s.log,
 	})
 }
 
@@ -255,35 +246,6 @@ func (s *service) load() (*config.Config, error) {
 		cfg.Server.AdminListen = s.flags.admin
 	}
 	return cfg, nil
-}
-
-// adminToken answers the configured token, or makes one and shows it once, which is
-// safe only where nobody else can reach the listener.
-func (s *service) adminToken() (string, error) {
-	if t := s.cfg.Server.AdminToken.Reveal(); t != "" {
-		return t, nil
-	}
-	if !loopback(s.cfg.Server.AdminListen) {
-		return "", fmt.Errorf("admin listener %s is reachable from outside: set server.admin_token", s.cfg.Server.AdminListen)
-	}
-	token := "sluice-admin-" + strings.ToLower(base32.StdEncoding.EncodeToString(random(20)))
-	fmt.Fprintf(s.errs, "Admin token for this run (shown once): %s\n", token)
-	return token, nil
-}
-
-func random(n int) []byte {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // never fails
-	return b
-}
-
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // run serves until the context ends or a listener fails, then takes everything down:

@@ -68,6 +68,8 @@ func places() []place {
 			why:   "it drives the decision core in virtual time; with the gateway's sockets and goroutines its answers would depend on the machine"},
 		{dir: "gateway/cache", wraps: []string{"github.com/hashicorp/golang-lru"},
 			why: "it keeps answers by their names; which answers may be kept, and for whom, is the gateway's"},
+		{dir: "web/access/accesstest", may: []string{"auth", "web/access"},
+			why: "it is a store for tests: who is let in is decided above it"},
 		{dir: "web/access", may: []string{"auth"}, wraps: []string{"*"},
 			why: "who somebody is does not depend on what they ask for"},
 		{dir: "web/api", may: []string{"alerts", "auth", "config", "config/history", "ledger", "telemetry", "vault", "web/access"}, wraps: []string{"*"}, why: surface},

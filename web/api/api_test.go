@@ -125,7 +125,11 @@ func TestRolesAreDeniedByDefault(t *testing.T) {
 	for _, e := range a.Endpoints() {
 		for _, role := range []string{"", "admin", "operator", "viewer", "key-owner", "root"} {
 			w := do(a, role, e.Method, strings.NewReplacer("{id}", "x").Replace(e.Path), "{}")
-			if refused := w.Code == http.StatusForbidden; refused == e.allows(access.Role(role)) {
+			want := http.StatusForbidden
+			if role == "" {
+				want = http.StatusUnauthorized
+			}
+			if refused := w.Code == want; refused == e.allows(access.Role(role)) {
 				t.Errorf("%s as %q: %d", e.ID, role, w.Code)
 			}
 		}
@@ -253,7 +257,8 @@ func TestAWrongTableIsRefused(t *testing.T) {
 		"no roles": change(func(e *Endpoint) { e.Roles = nil }), "no handler": change(func(e *Endpoint) { e.Handle = nil }),
 		"no name": change(func(e *Endpoint) { e.ID = "" }), "nothing said": change(func(e *Endpoint) { e.Summary = "" }),
 		"one name twice": {ok, ok}, "one place twice": {ok, other},
-		"two handlers": change(func(e *Endpoint) { e.Stream = func(*Call, http.ResponseWriter) error { return nil } }),
+		"open with roles": change(func(e *Endpoint) { e.Open = true }),
+		"two handlers":    change(func(e *Endpoint) { e.Stream = func(*Call, http.ResponseWriter) error { return nil } }),
 	} {
 		if _, err := New(Options{Endpoints: table, Authenticate: as}); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -25,12 +25,17 @@ type Call struct {
 	Request *http.Request
 
 	endpoint *Endpoint
+	header   http.Header
 	target   string
 	detail   any
+	unkept   bool
 }
 
 // Context ends when the client leaves.
 func (c *Call) Context() context.Context { return c.Request.Context() }
+
+// Header is the answer's, until the answer begins.
+func (c *Call) Header() http.Header { return c.header }
 
 // Param is a parameter of the path.
 func (c *Call) Param(name string) string { return chi.URLParam(c.Request, name) }
@@ -118,3 +123,12 @@ func orElse(s, otherwise string) string {
 // Note says for the audit log what was done to what. Nothing secret belongs into it.
 // Without it the log has the path's parameters.
 func (c *Call) Note(target string, detail any) { c.target, c.detail = target, detail }
+
+// Became says for the audit log who somebody turned out to be who came as nobody.
+func (c *Call) Became(who access.Identity) {
+	who.From = c.Who.From
+	c.Who = who
+}
+
+// Unkept leaves a use out of the audit log, where anybody could fill it.
+func (c *Call) Unkept() { c.unkept = true }

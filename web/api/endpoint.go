@@ -21,8 +21,13 @@ type Endpoint struct {
 	Summary, Description string
 	// Roles may use it. Empty: nobody.
 	Roles []access.Role
+	// Open lets everybody use it, signed in or not, such as to sign in. Roles is empty
+	// then.
+	Open bool
 	// Query are the parameters that it reads from the query; others are refused.
 	Query []Param
+	// OtherQuery lets other parameters pass unread, where somebody else makes the query.
+	OtherQuery bool
 	// Body is a value of the type that the request's JSON is decoded into, for the
 	// document. Nil: it takes none.
 	Body any
@@ -40,6 +45,8 @@ type Endpoint struct {
 	// Quiet keeps an operation that changes nothing out of the audit log although it is
 	// no GET, such as a dry run.
 	Quiet bool
+	// Audited puts a GET into the audit log, since it changes something all the same.
+	Audited bool
 	// Handle does it. Exactly one of Handle and Stream is set.
 	Handle func(c *Call) (any, error)
 	// Stream does it where the answer is not one JSON value. An error before the first
@@ -77,10 +84,14 @@ func Operators() []access.Role { return []access.Role{access.Admin, access.Opera
 func Admins() []access.Role { return []access.Role{access.Admin} }
 
 // allows says whether somebody of a role may use the endpoint.
-func (e *Endpoint) allows(r access.Role) bool { return r != "" && slices.Contains(e.Roles, r) }
+func (e *Endpoint) allows(r access.Role) bool {
+	return e.Open || r != "" && slices.Contains(e.Roles, r)
+}
 
 // changes says whether a use belongs into the audit log.
-func (e *Endpoint) changes() bool { return e.Method != http.MethodGet && !e.Quiet }
+func (e *Endpoint) changes() bool {
+	return e.Audited || e.Method != http.MethodGet && !e.Quiet
+}
 
 func (e *Endpoint) status() int {
 	switch {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/web/access"
 )
 
 // Error is what a caller of the admin API is told.
@@ -17,6 +19,8 @@ type Error struct {
 	Fields map[string]string
 	// Detail is more for programs; nil: nothing.
 	Detail any
+	// RetryAfter is when to come back. Zero: nothing is told.
+	RetryAfter time.Duration
 }
 
 // Error is the message.
@@ -68,9 +72,12 @@ type errorBody struct {
 // for the caller and belongs into the log.
 func asError(err error) (*Error, bool) {
 	var e *Error
+	var r *access.Refusal
 	switch {
 	case errors.As(err, &e):
 		return e, true
+	case errors.As(err, &r):
+		return &Error{Status: r.Status, Code: r.Code, Message: r.Message, Fields: r.Fields, RetryAfter: r.RetryAfter}, r.Cause == nil
 	case errors.Is(err, auth.ErrNotFound):
 		return NotFound("thing"), true
 	case errors.Is(err, auth.ErrConflict):

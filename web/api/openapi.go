@@ -68,7 +68,12 @@ func (d *documenter) operation(e *Endpoint, failure *openapi3.SchemaRef) (*opena
 	for i, r := range e.Roles {
 		roles[i] = string(r)
 	}
-	op.Description = strings.TrimSpace(e.Description + "\n\nRoles: " + join(roles) + ".")
+	allowed := "Roles: " + join(roles) + "."
+	if e.Open {
+		allowed = "Nobody needs to be signed in."
+		op.Security = openapi3.NewSecurityRequirements()
+	}
+	op.Description = strings.TrimSpace(e.Description + "\n\n" + allowed)
 	for _, name := range pathNames(e.Path) {
 		op.AddParameter(openapi3.NewPathParameter(name).WithSchema(openapi3.NewStringSchema()))
 	}

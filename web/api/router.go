@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -26,8 +27,8 @@ type Auditor interface {
 type Options struct {
 	// Endpoints are what it can do. Required.
 	Endpoints []Endpoint
-	// Authenticate finds out who asks, puts it into the context with access.With, and
-	// answers 401 by itself where nobody is. Required.
+	// Authenticate finds out who asks and puts it into the context with access.With;
+	// without a role it is nobody. Required.
 	Authenticate func(http.Handler) http.Handler
 	// Audit keeps what was done. Nil: nobody does.
 	Audit Auditor
@@ -72,10 +73,8 @@ func New(o Options) (*API, error) {
 			e := &o.Endpoints[i]
 			r.Method(e.Method, e.Path, a.serve(e))
 		}
-		r.NotFound(func(w http.ResponseWriter, _ *http.Request) { write(w, NotFound("resource")) })
-		r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
-			write(w, &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this resource does not know that method"})
-		})
+		r.NotFound(a.refuse(NotFound("resource")))
+		r.MethodNotAllowed(a.refuse(&Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Message: "this resource does not know that method"}))
 	})
 	a.Handler = r
 	return a, nil
@@ -84,24 +83,48 @@ func New(o Options) (*API, error) {
 // Endpoints is the table, the document's own endpoint included.
 func (a *API) Endpoints() []Endpoint { return a.o.Endpoints }
 
+// refuse answers where there is no endpoint, and nobody learns even that.
+func (a *API) refuse(e *Error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if access.Of(r.Context()).Role == "" {
+			a.fail(w, r, &Endpoint{ID: "none"}, nobody(r.Context()))
+			return
+		}
+		write(w, e)
+	}
+}
+
+// nobody is why a request has no identity.
+func nobody(ctx context.Context) error {
+	if why := access.WhyNobody(ctx); why != nil {
+		return why
+	}
+	return &Error{Status: http.StatusUnauthorized, Code: "unauthorized", Message: "who asks is not known"}
+}
+
 // serve takes one endpoint's calls through role, query, body, handler and audit.
 func (a *API) serve(e *Endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		c := &Call{Who: access.Of(r.Context()), Request: r, endpoint: e}
+		c := &Call{Who: access.Of(r.Context()), Request: r, endpoint: e, header: w.Header()}
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		if !e.allows(c.Who.Role) {
+		switch {
+		case e.allows(c.Who.Role):
+		case c.Who.Role == "":
+			a.fail(w, r, e, nobody(r.Context()))
+			return
+		default:
 			write(w, forbidden(string(c.Who.Role)))
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, e.maxBody())
 		defer a.recovered(w, e)
 		answer, err := c.run(w)
-		if e.changes() {
+		if e.changes() && !c.unkept {
 			a.audit(c, err)
 		}
 		if err != nil {
-			a.fail(w, e, err)
+			a.fail(w, r, e, err)
 			return
 		}
 		if e.Stream == nil {
@@ -113,7 +136,7 @@ func (a *API) serve(e *Endpoint) http.HandlerFunc {
 // run checks the query and calls the handler.
 func (c *Call) run(w http.ResponseWriter) (any, error) {
 	for name := range c.Request.URL.Query() {
-		if !slices.ContainsFunc(c.endpoint.Query, func(p Param) bool { return p.Name == name }) {
+		if !c.endpoint.OtherQuery && !slices.ContainsFunc(c.endpoint.Query, func(p Param) bool { return p.Name == name }) {
 			return nil, BadRequest("unknown_parameter", "there is no parameter "+clip(name)+" here")
 		}
 	}
@@ -187,10 +210,17 @@ func (a *API) recovered(w http.ResponseWriter, e *Endpoint) {
 	write(w, &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "something went wrong inside; the log says what"})
 }
 
-func (a *API) fail(w http.ResponseWriter, e *Endpoint, err error) {
+func (a *API) fail(w http.ResponseWriter, r *http.Request, e *Endpoint, err error) {
 	told, meant := asError(err)
 	if !meant {
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause // a refusal tells its cause to nobody but the log
+		}
 		a.o.Log.Error("admin API", "operation", e.ID, "error", err.Error())
+	}
+	if e.readable(r) {
+		writePage(w, told)
+		return
 	}
 	write(w, told)
 }
@@ -207,6 +237,12 @@ func respond(w http.ResponseWriter, e *Endpoint, answer any) {
 
 func write(w http.ResponseWriter, e *Error) {
 	w.Header().Set("Content-Type", "application/json")
+	if e.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="sluice admin"`)
+	}
+	if e.RetryAfter > 0 {
+		w.Header().Set("Retry-After", access.RetrySeconds(e.RetryAfter))
+	}
 	w.WriteHeader(e.Status)
 	_ = json.NewEncoder(w).Encode(body{errorBody{e.Message, e.Code, e.Fields, e.Detail}}) // as above
 }

@@ -19,8 +19,10 @@ func checkTable(endpoints []Endpoint) error {
 			problems = append(problems, fmt.Errorf("api: %s: the operation %q has no name of its own", place, e.ID))
 		case at[place] != "":
 			problems = append(problems, fmt.Errorf("api: %s is %s's and %s's", place, at[place], e.ID))
-		case len(e.Roles) == 0:
+		case len(e.Roles) == 0 && !e.Open:
 			problems = append(problems, fmt.Errorf("api: nobody may use %s", e.ID))
+		case len(e.Roles) > 0 && e.Open:
+			problems = append(problems, fmt.Errorf("api: %s is open to everybody and names roles", e.ID))
 		case (e.Handle == nil) == (e.Stream == nil):
 			problems = append(problems, fmt.Errorf("api: %s needs Handle or Stream", e.ID))
 		case e.Summary == "" || e.Tag == "":
