@@ -11,10 +11,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHED      = $(shell grep -rlE --include='*_test.go' --exclude-dir=node_modules '^func Benchmark' . | xargs -n1 dirname | sort -u)
 GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*' -not -path './.git/*')
 
-.PHONY: help build run test bench sim realtime lint gofmt vet staticcheck fmt fuzz cover differential docker clean ci
+.PHONY: help build run test bench sim realtime lint gofmt vet staticcheck fmt fuzz cover differential vendor-web docker clean ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## the static program, bin/gateway
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/gateway ./cmd/gateway
@@ -64,6 +64,9 @@ cover: ## test coverage, in coverage.out and as a summary
 
 differential: ## token counts of a million random texts per encoding against tiktoken-go's
 	go test -count=1 -timeout 60m -v -run 'AgainstTheReference' ./budget/tokens -args -differential=1000000
+
+vendor-web: ## the dashboard's libraries, at the versions that are pinned, into web/dashboard/static/vendor
+	scripts/vendor-web.sh
 
 docker: ## the container image, IMAGE
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .

@@ -12,6 +12,8 @@ type Options struct {
 	API http.Handler
 	// Metrics serves /metrics, without a token. Required.
 	Metrics http.Handler
+	// Dashboard serves the page and its parts. Required.
+	Dashboard http.Handler
 }
 
 // New makes the admin listener's handler.
@@ -24,5 +26,6 @@ func New(o Options) http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	r.Handle("/admin/api/*", o.API)
+	r.Handle("/*", o.Dashboard)
 	return r
 }

@@ -10,7 +10,7 @@ func (s *service) greet() {
 		return
 	}
 	fmt.Fprintf(s.out, `
-Sluice is ready. API: %[1]s/v1   metrics: %[2]s/metrics   key: %[3]s
+Sluice is ready. API: %[1]s/v1   dashboard: %[2]s   metrics: %[2]s/metrics   key: %[3]s
 
 Try it:
 

@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-gateway/sluice/web"
 	"github.com/sluice-gateway/sluice/web/access"
 	"github.com/sluice-gateway/sluice/web/api"
+	"github.com/sluice-gateway/sluice/web/dashboard"
 )
 
 type serveFlags struct {
@@ -169,7 +170,11 @@ func (s *service) setUpAdminListener() error {
 	if err != nil {
 		return err
 	}
-	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler()}))
+	page, err := dashboard.New()
+	if err != nil {
+		return err
+	}
+	f, err := s.adminFront(web.New(web.Options{API: api, Metrics: s.metrics.Handler(), Dashboard: page}))
 	if err != nil {
 		return err
 	}
@@ -219,6 +224,7 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),
+			api.AboutEndpoints(s.about),
 		),
 		Authenticate: s.guard.Authenticate, Audit: s.accounts, Version: version, Log: s.log,
 	})

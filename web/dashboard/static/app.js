@@ -15,9 +15,10 @@ const words = store(0); // grows when the language changes, so that all is writt
 
 async function identify() {
   try {
-    who.set(await get("/session"));
-  } catch (e) {
-    who.set({ name: "", error: e });
+    const session = await get("/session");
+    who.set({ ...session.identity, ways: session.sign_in });
+  } catch (error) {
+    who.set({ error });
   }
 }
 

@@ -27,11 +27,13 @@ export function Chart({ title, times, series, group = "time", height = 150, writ
   const scheme = useScheme();
   const shape = series.map((s) => s.label + s.colour).join();
   useEffect(() => {
+    if (!ref.current) return; // gone before it was drawn
+    const box = ref.current;
     const ink = colour("ink-3");
     const grid = { stroke: colour("line"), width: 1 };
     const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui" };
     plot.current = new uPlot({
-      width: ref.current.clientWidth || 400, height, cursor: { sync: { key: group }, y: false, points: { size: 6 } },
+      width: box.clientWidth || 400, height, cursor: { sync: { key: group }, y: false, points: { size: 6 } },
       legend: { live: true }, padding: [8, 8, 0, 0],
       scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
       axes: [{ ...axis }, { ...axis, size: 52, values: (_, v) => v.map(write) }],
@@ -39,17 +41,17 @@ export function Chart({ title, times, series, group = "time", height = 150, writ
         label: s.label, stroke: colour(s.colour), width: 1.6, dash: s.dash, fill: s.fill ? colour(s.colour) + "33" : undefined,
         points: { show: false }, value: (_, v) => (v === null || v === undefined ? "–" : write(v)),
       }))],
-    }, [times, ...series.map((s) => s.values)], ref.current);
-    const size = new ResizeObserver(() => plot.current?.setSize({ width: ref.current.clientWidth, height }));
-    size.observe(ref.current);
-    return () => { size.disconnect(); plot.current.destroy(); plot.current = null; };
+    }, [times, ...series.map((s) => s.values)], box);
+    const size = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth || 400, height }));
+    size.observe(box);
+    return () => { size.disconnect(); plot.current?.destroy(); plot.current = null; };
   }, [shape, scheme, height]);
   useEffect(() => { plot.current?.setData([times, ...series.map((s) => s.values)]); });
   return html`<figure class="chart"><figcaption>${title}</figcaption><div ref=${ref}></div></figure>`;
 }
 
 // Spark is a line without axes, as high as the words beside it.
-export function Spark({ values, colour: name = "accent", width = 96, height = 22, label }) {
+export function Spark({ values, colour: name = "accent", width = 72, height = 20, label }) {
   const real = values.filter((v) => v !== null && v !== undefined);
   if (real.length < 2) return html`<svg class="spark" width=${width} height=${height} aria-hidden="true"></svg>`;
   const most = Math.max(...real, 1e-9);

@@ -7,7 +7,7 @@ import { amount, span, percent } from "../lib/format.js";
 
 // shares are a bucket's parts of the configured limit.
 export function shares(b) {
-  const force = b.amount > 0 && b.effective > 0 ? b.effective / b.amount : 1;
+  const force = b.effective_rate_ratio > 0 ? b.effective_rate_ratio : 1;
   const full = b.capacity > 0 ? b.capacity / Math.min(force, 1) : Math.max(b.amount, 1);
   const part = (n) => n / full;
   return {

@@ -1,0 +1,100 @@
+// Requests: what comes in now, what came before, one of them as a timeline, and what
+// would become of another.
+import { html, useEffect, useMemo, useState, useRef } from "../lib/dom.js";
+import { t } from "../lib/i18n.js";
+import { get, url } from "../lib/api.js";
+import { onEvent } from "../lib/live.js";
+import { useLoad } from "../lib/load.js";
+import { href, refine, go } from "../lib/router.js";
+import { clock, count, money, span } from "../lib/format.js";
+import { List } from "../parts/list.js";
+import { Story } from "../parts/timeline.js";
+import { Chip, Tabs } from "../parts/chips.js";
+import { Loading, Failure, Empty } from "../parts/states.js";
+import { Search, Choice } from "../parts/field.js";
+import { Explain } from "../parts/explain.js";
+import { can, readers } from "../lib/who.js";
+
+const outcomes = ["ok", "limited", "no_room", "shed", "rejected", "upstream_failed", "upstream_rejected", "stream_broken", "timeout", "client_gone", "too_large", "internal_error"];
+const tailed = 500; // of the live tail
+
+const columns = () => [
+  { name: "at", label: t("req.at"), width: "92px", cell: (r) => html`<span title=${r.start}>${clock(r.start)}</span>` },
+  { name: "outcome", label: t("req.outcome"), width: "150px", cell: (r) => html`<${Chip} state=${r.outcome} text=${t("outcome." + r.outcome)} />` },
+  { name: "key", label: t("req.key"), width: "minmax(90px, .8fr)", cell: (r) => r.key || "–" },
+  { name: "route", label: t("req.route"), cell: (r) => r.route || "–" },
+  { name: "served", label: t("req.served"), cell: (r) => html`<span class="soft">${r.model ? `${r.model} · ${r.account}` : r.error_code || "–"}</span>` },
+  { name: "tokens", label: t("tokens"), width: "108px", num: true, cell: (r) => `${count(r.input_tokens)} + ${count(r.output_tokens)}` },
+  { name: "queue", label: t("req.queue"), width: "72px", num: true, cell: (r) => (r.queue_ms >= 1 ? span(r.queue_ms) : "–") },
+  { name: "total", label: t("req.total"), width: "72px", num: true, cell: (r) => span(r.duration_ms) },
+  { name: "cost", label: t("cost"), width: "84px", num: true, cell: (r) => money(r.cost_nano_usd) },
+];
+
+// useTail is the last requests as they end, as long as it is not paused.
+function useTail(paused) {
+  const [rows, set] = useState([]);
+  const hold = useRef(false);
+  hold.current = paused;
+  useEffect(() => onEvent((kind, r) => kind === "request" && !hold.current && set((list) => [r, ...list].slice(0, tailed))), []);
+  return rows;
+}
+
+function Tail({ words }) {
+  const [paused, pause] = useState(false);
+  const all = useTail(paused);
+  const rows = useMemo(() => all.filter((r) => matches(r, words)), [all, words]);
+  return html`<div class="row"><button onClick=${() => pause(!paused)} aria-pressed=${paused}>${t(paused ? "req.resume" : "req.pause")}</button>
+      <span class="quiet small">${t("req.tail.about")}</span></div>
+    ${rows.length ? html`<${List} label=${t("page.requests")} rows=${rows} columns=${columns()} rowKey=${(r) => r.id} onOpen=${(r) => go("requests", [r.id])} />`
+      : html`<${Empty}><p>${t(words ? "list.nothing" : "req.none")}</p><//>`}`;
+}
+
+const matches = (r, words) => !words || [r.id, r.client_request_id, r.key, r.owner, r.route, r.model, r.account, r.outcome, r.error_code].some((v) => v?.toLowerCase().includes(words.toLowerCase()));
+
+// Past is the search in what the ledger keeps.
+function Past({ query, words }) {
+  const filter = { outcome: query.outcome, route: query.route, owner: query.owner, key_id: query.key_id, from: query.from, id: words.startsWith("req_") ? words : "" };
+  const [rows, setRows] = useState([]);
+  const next = useRef(null);
+  const { data, error, loading, again } = useLoad(() => get("/requests", { ...filter, limit: 200 }), Object.values(filter));
+  useEffect(() => { setRows(data?.data || []); next.current = data?.next; }, [data]);
+  const more = async () => {
+    const after = next.current;
+    if (!after) return;
+    next.current = null;
+    const page = await get("/requests", { ...filter, limit: 200, after }).catch(() => null);
+    if (page) { setRows((list) => [...list, ...page.data]); next.current = page.next; }
+  };
+  const seen = useMemo(() => rows.filter((r) => words.startsWith("req_") || matches(r, words)), [rows, words]);
+  return html`<div class="row">
+      <${Choice} label=${t("req.outcome")} value=${query.outcome || ""} set=${(outcome) => refine({ outcome })} options=${[["", t("any")], ...outcomes.map((o) => [o, t("outcome." + o)])]} />
+      <span class="grow"></span><a href=${url("/requests", { ...filter, format: "csv" })} download="requests.csv">${t("export.csv")}</a></div>
+    ${error ? html`<${Failure} error=${error} again=${again} />` : loading && !rows.length ? html`<${Loading} />`
+      : seen.length ? html`<${List} label=${t("page.requests")} rows=${seen} columns=${columns()} rowKey=${(r) => r.id} onOpen=${(r) => go("requests", [r.id])} onEnd=${more} />`
+      : html`<${Empty}><p>${t("list.nothing")}</p><//>`}`;
+}
+
+// One is a single request, from the last ones in memory or from the ledger.
+function One({ id }) {
+  const { data, error, again } = useLoad(() => get("/requests/" + encodeURIComponent(id)).catch((e) => (can(...readers) ? get("/explain/" + encodeURIComponent(id)) : Promise.reject(e))), [id]);
+  return html`<div class="pagehead"><a href=${href("requests")}>← ${t("page.requests")}</a><h1 class="mono">${id}</h1></div>
+    ${error ? html`<${Failure} error=${error} again=${again} />` : !data ? html`<${Loading} />` : html`<section class="band stack">
+      <dl class="pairs inline"><dt>${t("req.at")}</dt><dd>${clock(data.start)}</dd><dt>${t("req.key")}</dt><dd>${data.key || "–"}${data.owner ? ` (${data.owner})` : ""}</dd>
+        <dt>${t("req.route")}</dt><dd>${data.route || "–"}</dd><dt>${t("req.class")}</dt><dd>${data.priority ? t("class." + data.priority) : "–"}</dd>
+        ${data.client_request_id && html`<dt>${t("req.client")}</dt><dd class="mono">${data.client_request_id}</dd>`}</dl>
+      <${Story} request=${data} />
+      ${data.content && html`<details><summary>${t("req.content")}</summary><pre>${data.content.prompt}</pre><pre>${data.content.answer}</pre></details>`}
+    </section>`}`;
+}
+
+export function Page({ at }) {
+  if (at.rest[0] && at.rest[0] !== "past" && at.rest[0] !== "explain") return html`<${One} id=${at.rest[0]} />`;
+  const tab = at.rest[0] || "tail";
+  const words = at.query.q || "";
+  const tabs = [{ name: "tail", href: href("requests"), label: t("req.tail") }, { name: "past", href: href("requests", ["past"]), label: t("req.past") },
+    ...(can(...readers) ? [{ name: "explain", href: href("requests", ["explain"]), label: t("req.explain") }] : [])];
+  return html`<div class="pagehead"><h1>${t("page.requests")}</h1><span class="grow"></span>
+      ${tab !== "explain" && html`<${Search} label=${t("req.search")} value=${words} set=${(q) => refine({ q })} />`}</div>
+    <${Tabs} label=${t("page.requests")} at=${tab} tabs=${tabs} />
+    ${tab === "explain" ? html`<${Explain} />` : tab === "past" ? html`<${Past} query=${at.query} words=${words} />` : html`<${Tail} words=${words} />`}`;
+}
