@@ -171,6 +171,9 @@ func (x *exchange) fail(e *apiError) {
 
 // authenticate finds out who is calling.
 func (x *exchange) authenticate() *apiError {
+	if tried, err := x.tryAs(); tried {
+		return err
+	}
 	presented, err := credential(x.r.Header)
 	if err != nil {
 		return err

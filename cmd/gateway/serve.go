@@ -225,6 +225,7 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),
 			api.AboutEndpoints(s.about),
+			api.PlaygroundEndpoints(s.gateway),
 		),
 		Authenticate: s.guard.Authenticate, Audit: s.accounts, Version: version, Log: s.log,
 	})

@@ -6,6 +6,7 @@ export const pages = () => [
   { name: "now", key: "n", roles: readers, load: () => import("../pages/now.js") },
   { name: "budgets", key: "b", roles: everybody, load: () => import("../pages/budgets.js") },
   { name: "requests", key: "q", roles: everybody, load: () => import("../pages/requests.js") },
+  { name: "playground", key: "p", roles: ["admin", "operator"], load: () => import("../pages/playground.js") },
 ].map((p) => ({ ...p, title: t("page." + p.name) }));
 
 // may says whether a role sees a page.
