@@ -95,7 +95,12 @@ func (k *Live) over(sum *[sha256.Size]byte, now time.Time) bool {
 // Put adds a key or replaces it; a revoked one is removed. What is older than what is
 // there is passed over. The error is ErrSameCredential, or ErrInvalid for an ID or a name
 // longer than MaxName, and then nothing has changed.
-func (d *Directory) Put(k *Stored) error {
+func (d *Directory) Put(k *Stored) error { return d.put(k, false) }
+
+// Reset is Put, also where what is there is newer: the store has been set back.
+func (d *Directory) Reset(k *Stored) error { return d.put(k, true) }
+
+func (d *Directory) put(k *Stored, whatever bool) error {
 	if !k.RevokedAt.IsZero() {
 		d.Remove(k.ID)
 		return nil
@@ -106,7 +111,7 @@ func (d *Directory) Put(k *Stored) error {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	was := d.Key(k.ID)
-	if was != nil && was.version > k.Version {
+	if was != nil && was.version > k.Version && !whatever {
 		return nil
 	}
 	for _, h := range [...][sha256.Size]byte{k.Hash, k.OldHash} {

@@ -90,21 +90,20 @@ func (r *keyring) enter(rt *generation, k *auth.Live) (*keyRing, *client, error)
 		s.keys[e.id] = e
 	}
 	now := madeFrom{k, rt.number, r.directory.OwnerChanges()}
-	if e.client == nil || e.from != now && !e.from.newer(now) {
-		c, err := r.make(rt, k, e)
-		if err != nil {
-			return nil, nil, err
+	if e.client == nil || e.from != now {
+		if current := r.directory.Key(k.ID()); current != nil { // the call may have begun before an edit
+			k, now.key = current, current
 		}
-		e.client, e.from = c, now
+		if e.client == nil || e.from.key != k || e.from.owners != now.owners || e.from.generation < now.generation {
+			c, err := r.make(rt, k, e)
+			if err != nil {
+				return nil, nil, err
+			}
+			e.client, e.from = c, now
+		}
 	}
 	e.users++
 	return e, e.client, nil
-}
-
-// newer says that a client was made of something later than what a call has seen, which
-// began before a change.
-func (m madeFrom) newer(than madeFrom) bool {
-	return m.key.Version() >= than.key.Version() && m.generation >= than.generation && m.owners >= than.owners
 }
 
 // leave lets go of a key.
