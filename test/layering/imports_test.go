@@ -31,6 +31,8 @@ func places() []place {
 		{dir: "providers", why: leaf},
 		{dir: "auth", why: leaf},
 		{dir: "telemetry", wraps: []string{"github.com/prometheus/client_golang", "go.opentelemetry.io"}, why: leaf},
+		{dir: "telemetry/otel", may: []string{"telemetry"}, wraps: []string{"go.opentelemetry.io"},
+			why: "it says what telemetry tells in OpenTelemetry's words; only the command knows both it and what it listens to"},
 		{dir: "config", wraps: []string{"github.com/goccy/go-yaml"}, why: leaf},
 		{dir: "ledger", why: leaf},
 		{dir: "alerts", why: leaf},
