@@ -17,8 +17,17 @@ require (
 	github.com/sashabaranov/go-openai v1.43.0 // OpenAI's types, and tests: a second client
 	github.com/spf13/cobra v1.10.2 // subcommands, flags and help
 	github.com/spf13/pflag v1.0.9 // cobra's flags, for reading them from the environment
+	go.opentelemetry.io/otel v1.47.0 // attributes and codes of traces
+	go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp v1.47.0 // metrics over OTLP and HTTP
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // traces over OTLP and HTTP
+	go.opentelemetry.io/otel/metric v1.47.0 // histograms in the GenAI conventions
+	go.opentelemetry.io/otel/sdk v1.47.0 // what makes spans
+	go.opentelemetry.io/otel/sdk/metric v1.47.0 // what collects measurements
+	go.opentelemetry.io/otel/trace v1.47.0 // spans
+	go.opentelemetry.io/proto/otlp v1.11.0 // tests: what a collector is sent
 	go.uber.org/goleak v1.3.0 // tests: goroutines that stay behind
 	golang.org/x/oauth2 v0.38.0 // the code exchange of that sign-in, with PKCE
+	google.golang.org/protobuf v1.36.12 // tests: reading it
 	pgregory.net/rapid v1.3.0 // tests: properties and state machines, with shrinking
 )
 
@@ -60,16 +69,8 @@ require (
 	github.com/tidwall/pretty v1.2.1 // indirect
 	github.com/tidwall/sjson v1.2.5 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
-	go.opentelemetry.io/otel v1.47.0 // indirect
-	go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp v1.47.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.47.0 // indirect
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
-	go.opentelemetry.io/otel/metric v1.47.0 // indirect
-	go.opentelemetry.io/otel/sdk v1.47.0 // indirect
-	go.opentelemetry.io/otel/sdk/metric v1.47.0 // indirect
-	go.opentelemetry.io/otel/trace v1.47.0 // indirect
-	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
@@ -81,7 +82,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/grpc v1.84.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
