@@ -54,6 +54,7 @@ func (p *Provider) setDefaults() {
 	p.Ramp = Ramp{Idle: time.Minute, Double: 10 * time.Second}
 	p.Retries = Retries{Ratio: 0.2, Floor: 10}
 	p.Breaker = Breaker{Failures: 5, Ratio: 0.5, Window: 30 * time.Second, OpenFor: 5 * time.Second}
+	p.Probe = Probe{Every: 5 * time.Minute, Retry: time.Minute}
 	p.Timeouts = Timeouts{Connect: 5 * time.Second, FirstByte: time.Minute, Idle: 30 * time.Second, Total: 10 * time.Minute}
 	p.Simulated = Simulated{
 		Algorithm: "bucket", Charging: "reserve_max",

@@ -43,6 +43,8 @@ type Provider struct {
 	Retries Retries `yaml:"retries"`
 	// Breaker keeps calls off a model at an account that fails.
 	Breaker Breaker `yaml:"breaker"`
+	// Probe is how its keys are checked in the background.
+	Probe Probe `yaml:"probe"`
 	// TimeZone is where the provider's day begins, for rpd, tpd and usd_per_day.
 	// Default nil: the preset's, else the configuration's time_zone.
 	TimeZone *time.Location `yaml:"time_zone"`
@@ -81,6 +83,17 @@ type Breaker struct {
 	// OpenFor is how long it stays open before one call probes; each failed probe
 	// doubles it, up to a minute. Default 5 s.
 	OpenFor time.Duration `yaml:"open_for"`
+}
+
+// Probe checks keys: at the start, and again and again. It asks for what costs nothing
+// where that tells, and else, for keys that were taken out, calls a model for one token.
+type Probe struct {
+	// Every is the pause between two probes of a key that works, give or take a tenth.
+	// Default 5 min. Zero: keys that work are not probed.
+	Every time.Duration `yaml:"every"`
+	// Retry is the pause between two probes of a key that was taken out; where a probe
+	// calls a model it doubles up to 15 min. Default 1 min; zero is refused.
+	Retry time.Duration `yaml:"retry"`
 }
 
 // Account finds an account by name, nil if there is none.

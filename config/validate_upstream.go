@@ -61,6 +61,12 @@ func (v *validator) provider(path string, p *Provider) {
 	}
 	v.positive(path+".breaker.window", p.Breaker.Window, time.Hour)
 	v.positive(path+".breaker.open_for", p.Breaker.OpenFor, time.Minute)
+	if e := p.Probe.Every; e != 0 && (e < time.Second || e > day) {
+		v.problem(path+".probe.every", "must be 0, or between 1s and 24h")
+	}
+	if p.Probe.Retry < time.Second || p.Probe.Retry > time.Hour {
+		v.problem(path+".probe.retry", "must be between 1s and 1h")
+	}
 	if p.Slice < 100*time.Millisecond || p.Slice > 30*time.Second {
 		v.problem(path+".slice", "must be between 100ms and 30s")
 	}

@@ -63,7 +63,13 @@ func (x *exchange) attempt(ctx context.Context, g admission.Grant) *failedAttemp
 	defer a.unsettled()
 	failure := a.do(ctx)
 	if failure == nil {
+		keyOf(g.Key).accepted(x.g)
+		keyOf(g.Key).home.recent.add(recentAttempt{firstByte: a.firstByte, whole: x.upstreamTime(), ok: true})
 		return nil
+	}
+	if failure.Kind != providers.Cancelled {
+		keyOf(g.Key).home.recent.add(recentAttempt{whole: x.upstreamTime()})
+		keyOf(g.Key).home.recent.failed(failure.Kind.String(), a.status, failure.Message, time.Now())
 	}
 	x.waited += x.upstreamTime()
 	a.kind = failure.Kind.String()
@@ -100,7 +106,7 @@ func (a *try) do(ctx context.Context) *failedAttempt {
 	*buf = x.req.Upstream((*buf)[:0], edit)
 	req, err := a.up.dialect.NewRequest(ctx, providers.Call{
 		Endpoint: x.endpoint, Model: a.target.model, Body: *buf, Stream: x.req.Stream,
-		Key: a.up.secret(a.grant.Lane.Account, a.grant.Key),
+		Key: keyOf(a.grant.Key).secret,
 	})
 	if err != nil {
 		return a.fail(providers.Failure{Kind: providers.Malformed, Message: "the upstream request could not be made"}, false)

@@ -61,22 +61,13 @@ func (b *builder) upstream(p *config.Provider) error {
 	if err != nil {
 		return err
 	}
-	u := &upstream{
-		name: p.Name, counts: counts, timeouts: p.Timeouts,
-		secrets: map[string][]string{}, prints: map[string][]string{},
-	}
+	u := &upstream{name: p.Name, counts: counts, timeouts: p.Timeouts}
 	for i := range p.Accounts {
-		a := &p.Accounts[i]
-		keys := a.Keys
-		for _, k := range keys {
-			u.secrets[a.Name] = append(u.secrets[a.Name], k.Value.Reveal())
-			u.prints[a.Name] = append(u.prints[a.Name], fingerprint(k.Value.Reveal()))
+		id := p.Name + "/" + p.Accounts[i].Name
+		b.new.accounts[id] = b.old.accounts[id] // its keys are set by upstreamKeys
+		if b.new.accounts[id] == nil {
+			b.new.accounts[id] = &admission.Account{Provider: p.Name, Name: p.Accounts[i].Name}
 		}
-		if len(keys) == 0 { // a simulated account needs no credential
-			name := p.Name + "-" + a.Name
-			u.secrets[a.Name], u.prints[a.Name] = []string{name}, []string{fingerprint(name)}
-		}
-		b.account(p, a, u)
 	}
 	u.dialect, u.client, err = b.g.connect(p, counts.Preset)
 	b.new.upstreams[p.Name] = u
@@ -87,33 +78,6 @@ func (b *builder) upstream(p *config.Provider) error {
 func fingerprint(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:6])
-}
-
-// account takes the old account over where its keys are the same, with their states.
-func (b *builder) account(p *config.Provider, a *config.Account, u *upstream) {
-	id := p.Name + "/" + a.Name
-	account := b.old.accounts[id]
-	if account == nil {
-		account = &admission.Account{Provider: p.Name, Name: a.Name}
-	}
-	prints := u.prints[a.Name]
-	states := map[string]*admission.Key{}
-	if before := b.old.upstreams[p.Name]; before != nil {
-		for i, f := range before.prints[a.Name] {
-			if i < len(account.Keys) {
-				states[f] = account.Keys[i]
-			}
-		}
-	}
-	keys := make([]*admission.Key, len(prints))
-	for i, f := range prints {
-		keys[i] = &admission.Key{Index: i}
-		if k := states[f]; k != nil {
-			keys[i].State, keys[i].Why = k.State, k.Why
-		}
-	}
-	b.new.accounts[id] = account
-	b.new.update = append(b.new.update, func() { account.Keys = keys })
 }
 
 func (b *builder) route(c *config.Route) error {

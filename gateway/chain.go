@@ -39,13 +39,11 @@ func (c *chain) failed(f *failedAttempt) (admission.Verdict, *apiError) {
 	out.Why = f.Kind.String()
 	target := f.target
 	if v.DisableKey {
-		x.g.log.Warn("upstream key taken out", "provider", target.upstream.name, "account", f.grant.Lane.Account.Name,
-			"key", target.upstream.fingerprint(f.grant.Lane.Account, f.grant.Key), "reason", f.Kind.String(), "message", f.Message)
-		x.g.prober.watch(f.grant.Lane, f.grant.Key)
+		c.takeOut(f)
 	}
 	if v.Action == fallback.GiveUp {
-		if v.DisableKey || v.BlockAccountFor > 0 {
-			disable(f.grant, out)
+		if v.BlockAccountFor > 0 {
+			block(f.grant, out)
 		}
 		return out, c.exhausted()
 	}
@@ -65,13 +63,26 @@ func (c *chain) count(f *failedAttempt) {
 	}
 }
 
-// disable applies what a last failure says about its lane and key for other calls.
-func disable(g admission.Grant, v admission.Verdict) {
+// takeOut keeps everybody off the key of a failed attempt.
+func (c *chain) takeOut(f *failedAttempt) {
+	health, model := HealthInvalid, ""
+	switch f.Kind {
+	case providers.QuotaExhausted:
+		health, model = HealthExhausted, f.target.model
+	case providers.Forbidden: // perhaps of this model alone
+		model = f.target.model
+	}
+	why := f.Kind.String()
+	if f.Message != "" {
+		why += ": " + clip(f.Message, 200)
+	}
+	c.x.g.report(keyOf(f.grant.Key), health, why, model)
+}
+
+// block applies what a last failure says about its lane for other calls.
+func block(g admission.Grant, v admission.Verdict) {
 	d := lockLane(g.Lane)
 	defer d.mu.Unlock()
-	if v.DisableKey && g.Key.State == admission.KeyEnabled {
-		g.Key.State, g.Key.Why = admission.KeyDisabled, v.Why
-	}
 	d.pool.Block(d.clock.now(), g.Lane, v.BlockLane)
 }
 

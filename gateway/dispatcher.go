@@ -55,20 +55,35 @@ func newTicket() *ticket {
 	return t
 }
 
-// arrive brings a new call, to the heir where a reload has come between.
+// arrive brings a new call: to an heir of the dispatcher where a reload has replaced it
+// since the call found its route. A call whose route is gone is refused.
 func (d *dispatcher) arrive(t *ticket) {
 	t.at.Store(d)
 	d = t.lock()
 	defer d.mu.Unlock()
+	if d.heir != nil {
+		t.strand()
+		return
+	}
 	now := d.clock.now()
 	d.pool.Arrive(now, &t.Call)
 	d.step(now)
+}
+
+// strand refuses a call whose route is gone: the lanes of its old pool belong to others.
+func (t *ticket) strand() {
+	t.answer <- admission.Effect{Kind: admission.EffectRefuse, Call: &t.Call,
+		Refusal: admission.Refusal{Reason: admission.NoKeys, At: budget.Never}}
 }
 
 // refined brings a call back with exact estimates.
 func (t *ticket) refined() {
 	d := t.lock()
 	defer d.mu.Unlock()
+	if d.heir != nil {
+		t.strand()
+		return
+	}
 	now := d.clock.now()
 	d.pool.Refined(now, &t.Call)
 	d.step(now)
@@ -78,6 +93,10 @@ func (t *ticket) refined() {
 func (t *ticket) retry(v admission.Verdict) {
 	d := t.lock()
 	defer d.mu.Unlock()
+	if d.heir != nil {
+		t.strand()
+		return
+	}
 	now := d.clock.now()
 	d.pool.Retry(now, &t.Call, v)
 	d.step(now)
@@ -97,6 +116,9 @@ func (t *ticket) settle(actual budget.Demand, o budget.Outcome, r admission.Repo
 func (t *ticket) force() bool {
 	d := t.lock()
 	defer d.mu.Unlock()
+	if d.heir != nil {
+		return false // its route is gone
+	}
 	now := d.clock.now()
 	ok := d.pool.Force(now, &t.Call)
 	d.step(now)
@@ -114,6 +136,9 @@ func (t *ticket) explain() admission.Outlook {
 func (t *ticket) forecast() (budget.Instant, budget.Dimension) {
 	d := t.lock()
 	defer d.mu.Unlock()
+	if d.heir != nil {
+		return budget.Never, budget.Requests // its route is gone
+	}
 	return d.pool.Forecast(d.clock.now(), &t.Call)
 }
 

@@ -50,11 +50,12 @@ type Options struct {
 	Content func() int
 	// Log takes what is not a request's record. Nil: discarded.
 	Log *slog.Logger
-	// Probe checks whether an upstream key works: nil when it does. Nil: keys are
-	// not probed, and one taken out stays out until the next reload.
-	Probe Probe
-	// ProbeEvery is the pause between probes of a key that was taken out. Zero: 60 s.
-	ProbeEvery time.Duration
+	// Overlay is what operators have said about upstream keys; see SetOverlay. Zero:
+	// nothing.
+	Overlay Overlay
+	// KeyEvents takes what happens to upstream keys by itself. It must not wait. Nil: it
+	// is only logged.
+	KeyEvents func(KeyEvent)
 }
 
 // Gateway is the data plane. It is safe for concurrent use.
@@ -65,11 +66,12 @@ type Gateway struct {
 	sink    telemetry.Sink
 	keep    func() int // bytes of content; nil: none
 	log     *slog.Logger
-	prober  *prober
+	keys    *upstreamKeys
 	life    context.Context // ends when open calls have to
 	end     context.CancelFunc
 
 	embeddings func(body []byte, want string) ([]byte, error)
+	keyEvents  func(KeyEvent)
 
 	attempts telemetry.AttemptSink
 
@@ -100,7 +102,11 @@ func New(o Options) (*Gateway, error) {
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
 	}
-	g.prober = newProber(g, o.Probe, o.ProbeEvery)
+	if g.keyEvents = o.KeyEvents; g.keyEvents == nil {
+		g.keyEvents = func(KeyEvent) {}
+	}
+	g.keys = newUpstreamKeys(g.random)
+	g.keys.overlay = o.Overlay
 	g.shedFrom.Store(shedding.Classes)
 	g.cache = cache.New(cache.Options{})
 	if o.Keys == nil {
@@ -152,12 +158,15 @@ func (g *Gateway) swap(cfg *config.Config, n, old *generation) {
 	if old != nil {
 		before = old.dispatchers
 	}
+	g.keys.mu.Lock()
 	handOver(before, n.dispatchers, func() {
 		for _, change := range n.update {
 			change()
 		}
 		n.update = nil
+		g.keys.adopt(n, time.Now())
 	}, n.place)
+	g.keys.mu.Unlock()
 	g.keyring.handOver(old, n)
 	g.current.Store(n)
 	g.sayTwice(n)
@@ -171,12 +180,14 @@ func (g *Gateway) swap(cfg *config.Config, n, old *generation) {
 	})
 }
 
-// Run does the background work (probing keys, watching the process) until the context
-// ends.
+// Run does the background work (probing keys, taking out those that expire, watching
+// the process) until the context ends.
 func (g *Gateway) Run(ctx context.Context) {
-	go g.watchProcess(ctx)
-	go g.keyring.run(ctx)
-	g.prober.run(ctx)
+	var all sync.WaitGroup
+	for _, work := range []func(context.Context){g.watchProcess, g.keyring.run, g.watchExpiry, g.watchKeys} {
+		all.Go(func() { work(ctx) })
+	}
+	all.Wait()
 }
 
 // sampleEvery is the pause between looks at the process's own use.

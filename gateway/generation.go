@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
@@ -74,14 +75,6 @@ type upstream struct {
 	dialect  providers.Dialect
 	client   *http.Client
 	timeouts config.Timeouts
-	secrets  map[string][]string // account → keys, in the order of the file
-	prints   map[string][]string // account → fingerprints of the keys
-}
-
-func (u *upstream) secret(a *admission.Account, k *admission.Key) string {
-	return u.secrets[a.Name][k.Index]
-}
-
-func (u *upstream) fingerprint(a *admission.Account, k *admission.Key) string {
-	return u.prints[a.Name][k.Index]
+	// misleads: its cheap probe answers everybody, or refuses keys that work.
+	misleads atomic.Bool
 }

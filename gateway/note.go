@@ -13,7 +13,7 @@ func (x *exchange) noteAttempt(g admission.Grant, t *target) {
 	x.record.Attempts = append(x.record.Attempts, telemetry.Attempt{
 		N: len(x.record.Attempts), Start: x.g.clock.time(x.attemptStart),
 		Provider: t.upstream.name, Account: g.Lane.Account.Name, Model: t.model,
-		Key: t.upstream.fingerprint(g.Lane.Account, g.Key), EstimatedInput: est.Input, EstimatedOutput: est.Output,
+		Key: keyOf(g.Key).fingerprint, EstimatedInput: est.Input, EstimatedOutput: est.Output,
 	})
 }
 

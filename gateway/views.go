@@ -112,59 +112,6 @@ func (g *Gateway) QueueTokens() map[string]int64 {
 	return out
 }
 
-// AccountState is one account of a provider with its keys, by fingerprint.
-type AccountState struct {
-	Provider, Account string
-	InFlight          int
-	Keys              []KeyState
-}
-
-// KeyState is one upstream key.
-type KeyState struct{ Fingerprint, State, Why string }
-
-// AccountStates answers every account that a route uses, in the order of their names.
-func (g *Gateway) AccountStates() []AccountState {
-	n := g.current.Load()
-	byAccount := map[*admission.Account]*AccountState{}
-	for _, l := range n.lanes {
-		d := lockLane(l)
-		s := byAccount[l.Account]
-		if s == nil {
-			s = &AccountState{Provider: l.Account.Provider, Account: l.Account.Name}
-			byAccount[l.Account] = s
-			prints := n.upstreams[s.Provider].prints[s.Account]
-			for i, k := range l.Account.Keys {
-				if i < len(prints) {
-					s.Keys = append(s.Keys, KeyState{prints[i], k.State.String(), k.Why})
-				}
-			}
-		}
-		s.InFlight += l.InFlight()
-		d.mu.Unlock()
-	}
-	out := make([]AccountState, 0, len(byAccount))
-	for _, s := range byAccount {
-		out = append(out, *s)
-	}
-	slices.SortFunc(out, func(a, b AccountState) int {
-		return strings.Compare(a.Provider+"\x00"+a.Account, b.Provider+"\x00"+b.Account)
-	})
-	return out
-}
-
-// Keys is telemetry.Source's.
-func (g *Gateway) Keys() []telemetry.KeyUp {
-	var out []telemetry.KeyUp
-	for _, a := range g.AccountStates() {
-		for _, k := range a.Keys {
-			out = append(out, telemetry.KeyUp{
-				Provider: a.Provider, Account: a.Account, Fingerprint: k.Fingerprint, Up: k.State == admission.KeyEnabled.String(),
-			})
-		}
-	}
-	return out
-}
-
 // Lanes is telemetry.Source's.
 func (g *Gateway) Lanes() []telemetry.Lane {
 	n := g.current.Load()
@@ -182,10 +129,21 @@ func (g *Gateway) Lanes() []telemetry.Lane {
 
 // Breakers is telemetry.Source's.
 func (g *Gateway) Breakers() []telemetry.Breaker {
+	var out []telemetry.Breaker
+	g.eachBreaker(func(l *admission.Lane, model string, c fallback.Condition) {
+		out = append(out, telemetry.Breaker{
+			Provider: l.Account.Provider, Account: l.Account.Name, Model: model,
+			State: map[fallback.Condition]float64{fallback.Open: 1, fallback.HalfOpen: 0.5}[c],
+		})
+	})
+	return out
+}
+
+// eachBreaker goes over the breakers of all models at all accounts.
+func (g *Gateway) eachBreaker(do func(l *admission.Lane, model string, c fallback.Condition)) {
 	n := g.current.Load()
 	now := int64(g.clock.now())
 	seen := map[string]bool{}
-	var out []telemetry.Breaker
 	for _, r := range n.routes {
 		for i := range r.admission.Targets {
 			t := &r.admission.Targets[i]
@@ -199,14 +157,10 @@ func (g *Gateway) Breakers() []telemetry.Breaker {
 				d := lockLane(l)
 				condition := h.Breaker.Condition(now)
 				d.mu.Unlock()
-				out = append(out, telemetry.Breaker{
-					Provider: t.Provider, Account: l.Account.Name, Model: t.Model,
-					State: map[fallback.Condition]float64{fallback.Open: 1, fallback.HalfOpen: 0.5}[condition],
-				})
+				do(l, t.Model, condition)
 			}
 		}
 	}
-	return out
 }
 
 // SelfProtection is telemetry.Source's.

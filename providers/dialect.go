@@ -66,6 +66,13 @@ type Dialect interface {
 	Stream(r io.Reader) Stream
 }
 
+// Prober is a Dialect that knows a request which costs nothing and is refused to a key
+// that does not work, at least by some of its upstreams; see Preset.HealthSure.
+type Prober interface {
+	// ProbeRequest makes it, for the upstream's own host. False: there is none.
+	ProbeRequest(ctx context.Context, key string) (*http.Request, bool)
+}
+
 // Answer is a whole answer in OpenAI's form.
 type Answer struct {
 	// Body is what the client gets; it shares the bytes it was made from, which it

@@ -47,6 +47,9 @@ type Preset struct {
 	// HealthPath is a path below BaseURL that answers 200 to a working key and costs
 	// nothing.
 	HealthPath string
+	// HealthSure says that HealthPath is known to check keys. Else it answers everybody,
+	// or refuses keys that work, as far as anybody knows.
+	HealthSure bool
 }
 
 // HeaderRule says which headers tell of one limit. Names are in canonical form.

@@ -40,7 +40,7 @@ func openAI() Preset {
 		Charging: "reserve_max", Window: "continuous", DayZone: "UTC",
 		Headers:  append(openAIHeaders(0, minute), project),
 		Refusals: openAIRules(),
-		KeyEnv:   "OPENAI_API_KEY", HealthPath: "/models",
+		KeyEnv:   "OPENAI_API_KEY", HealthPath: "/models", HealthSure: true,
 	}
 }
 
@@ -70,7 +70,7 @@ func deepSeek() Preset {
 		Name: "deepseek", BaseURL: "https://api.deepseek.com/v1", Hosts: []string{"deepseek.com"},
 		Charging: "slot_only", Window: "continuous", KeepAlive: true,
 		Refusals: []Rule{{Status: 429, Kind: RateUnknown}},
-		KeyEnv:   "DEEPSEEK_API_KEY", HealthPath: "/models",
+		KeyEnv:   "DEEPSEEK_API_KEY", HealthPath: "/models", HealthSure: true,
 	}
 }
 
@@ -80,7 +80,7 @@ func groq() Preset {
 		Charging: "reserve_sum", CachedFree: true, Window: "continuous", DayZone: "UTC",
 		Headers:  openAIHeaders(day, minute),
 		Refusals: append([]Rule{{Status: 413, Kind: TooLarge}, {Status: 498, Kind: Overloaded}}, openAIRules()...),
-		KeyEnv:   "GROQ_API_KEY", HealthPath: "/models",
+		KeyEnv:   "GROQ_API_KEY", HealthPath: "/models", HealthSure: true,
 	}
 }
 
@@ -92,7 +92,7 @@ func openRouter() Preset {
 			Dimension: Requests, Limit: "X-Ratelimit-Limit", Remaining: "X-Ratelimit-Remaining", Reset: "X-Ratelimit-Reset",
 		}},
 		Refusals: openRouterRules(),
-		KeyEnv:   "OPENROUTER_API_KEY", HealthPath: "/key",
+		KeyEnv:   "OPENROUTER_API_KEY", HealthPath: "/key", HealthSure: true,
 	}
 }
 
@@ -115,7 +115,7 @@ func mistral() Preset {
 			{Status: 429, Code: "ratelimited", Kind: RateUnknown},
 			{Status: 429, Code: "1300", Kind: RateUnknown},
 		},
-		KeyEnv: "MISTRAL_API_KEY", HealthPath: "/models",
+		KeyEnv: "MISTRAL_API_KEY", HealthPath: "/models", HealthSure: true,
 	}
 }
 
@@ -200,7 +200,7 @@ func ollama() Preset {
 func simulated() Preset {
 	return Preset{
 		Name: "simulated", Charging: "reserve_max", Window: "continuous", DayZone: "UTC",
-		Headers: openAIHeaders(minute, minute), Refusals: openAIRules(), Keyless: true, HealthPath: "/models",
+		Headers: openAIHeaders(minute, minute), Refusals: openAIRules(), Keyless: true, HealthPath: "/models", HealthSure: true,
 	}
 }
 

@@ -1,6 +1,10 @@
 package telemetry
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Bucket is one live bucket as it is scraped.
 type Bucket struct {
@@ -12,6 +16,7 @@ type Bucket struct {
 type KeyUp struct {
 	Provider, Account, Fingerprint string
 	Up                             bool
+	ExpiresAt                      time.Time // zero: not known
 }
 
 // Lane is one account's limit group.
@@ -53,7 +58,7 @@ type gauges struct {
 	source                                          Source
 	limit, level, reserved, debt, depth, up, flying *prometheus.Desc
 
-	oldest, ratio, breaker, bodies, pressure, turnedAway *prometheus.Desc
+	oldest, ratio, breaker, bodies, pressure, turnedAway, expires *prometheus.Desc
 }
 
 func newGauges(s Source) *gauges {
@@ -66,7 +71,9 @@ func newGauges(s Source) *gauges {
 		debt:     prometheus.NewDesc("sluice_bucket_debt", "Taken beyond the bucket.", bucket, nil),
 		depth:    prometheus.NewDesc("sluice_queue_depth", "Calls waiting.", []string{"class"}, nil),
 		up:       prometheus.NewDesc("sluice_key_up", "1 while an upstream key is in use.", []string{"provider", "account", "key"}, nil),
-		oldest:   prometheus.NewDesc("sluice_queue_oldest_seconds", "How long the call has waited that has waited longest.", []string{"class"}, nil),
+		expires: prometheus.NewDesc("sluice_key_expires_timestamp_seconds", "When an upstream key ends, in Unix seconds; keys without a known end are left out.",
+			[]string{"provider", "account", "key"}, nil),
+		oldest: prometheus.NewDesc("sluice_queue_oldest_seconds", "How long the call has waited that has waited longest.", []string{"class"}, nil),
 		ratio: prometheus.NewDesc("sluice_effective_rate_ratio", "Share of the configured rate that is in force.",
 			[]string{"provider", "account", "model"}, nil),
 		breaker: prometheus.NewDesc("sluice_breaker_state", "0 closed, 0.5 half open, 1 open.",
@@ -80,7 +87,7 @@ func newGauges(s Source) *gauges {
 
 // Describe is prometheus.Collector's.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{g.limit, g.level, g.reserved, g.debt, g.depth, g.up, g.flying, g.oldest, g.ratio, g.breaker, g.bodies, g.pressure, g.turnedAway} {
+	for _, d := range []*prometheus.Desc{g.limit, g.level, g.reserved, g.debt, g.depth, g.up, g.flying, g.oldest, g.ratio, g.breaker, g.bodies, g.pressure, g.turnedAway, g.expires} {
 		ch <- d
 	}
 }
@@ -108,6 +115,9 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 			up = 1
 		}
 		set(g.up, up, k.Provider, k.Account, k.Fingerprint)
+		if !k.ExpiresAt.IsZero() {
+			set(g.expires, float64(k.ExpiresAt.Unix()), k.Provider, k.Account, k.Fingerprint)
+		}
 	}
 	set(g.flying, float64(g.source.InFlight()))
 	for _, l := range g.source.Lanes() {

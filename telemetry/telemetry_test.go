@@ -27,7 +27,7 @@ func (source) Buckets() []Bucket {
 	return []Bucket{{Scope: "upstream", Name: "a", Dimension: "tokens", Limit: "tpm", Amount: 100, Level: 40, Reserved: 60}}
 }
 func (source) QueueDepth() map[string]int      { return map[string]int{"low": 3} }
-func (source) Keys() []KeyUp                   { return []KeyUp{{"p", "a", "abc", true}} }
+func (source) Keys() []KeyUp                   { return []KeyUp{{"p", "a", "abc", true, time.Unix(1800000000, 0)}} }
 func (source) InFlight() int64                 { return 7 }
 func (source) QueueOldest() map[string]float64 { return map[string]float64{"low": 2.5} }
 func (source) Lanes() []Lane                   { return []Lane{{"p", "a", "m", 0.8}} }
@@ -54,6 +54,7 @@ func TestMetrics(t *testing.T) {
 		`sluice_tokens_total{direction="input",model="qwen-plus",provider="dashscope",route="qwen3-max"} 110`,
 		`sluice_bucket_level{dimension="tokens",limit="tpm",name="a",scope="upstream"} 40`,
 		`sluice_queue_depth{class="low"} 3`, `sluice_key_up{account="a",key="abc",provider="p"} 1`, `sluice_in_flight 7`,
+		`sluice_key_expires_timestamp_seconds{account="a",key="abc",provider="p"} 1.8e+09`,
 		`sluice_queue_wait_seconds_count{class="normal"} 1`, `sluice_estimate_error_ratio_count{model="qwen-plus",route="qwen3-max"} 1`,
 		"process_open_fds", "go_goroutines",
 	} {

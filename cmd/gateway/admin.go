@@ -50,7 +50,7 @@ func (d dataPlane) Upstreams() []api.Upstream {
 	for _, a := range d.AccountStates() {
 		u := api.Upstream{Provider: a.Provider, Account: a.Account, InFlight: a.InFlight, Keys: []api.Key{}}
 		for _, k := range a.Keys {
-			u.Keys = append(u.Keys, api.Key{Fingerprint: k.Fingerprint, State: k.State, Reason: k.Why})
+			u.Keys = append(u.Keys, api.Key{Fingerprint: k.Fingerprint, State: k.State.String(), Reason: k.Why})
 		}
 		out = append(out, u)
 	}

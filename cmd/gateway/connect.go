@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
-
-	goopenai "github.com/sashabaranov/go-openai"
 
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
@@ -69,30 +65,4 @@ func clientOptions(p *config.Provider) (o providers.ClientOptions, err error) {
 		}
 	}
 	return o, nil
-}
-
-// probe asks a provider for its models with a key: the cheapest call there is.
-func (c *connector) probe(ctx context.Context, p *config.Provider, secret string) (invalid bool, err error) {
-	if p.Dialect == "simulated" && p.BaseURL == "" {
-		return false, nil
-	}
-	o, err := clientOptions(p)
-	if err != nil {
-		return false, err
-	}
-	cfg := goopenai.DefaultConfig(secret)
-	cfg.BaseURL = p.BaseURL
-	client := providers.NewClient(o)
-	defer client.CloseIdleConnections()
-	cfg.HTTPClient = client
-	_, err = goopenai.NewClientWithConfig(cfg).ListModels(ctx)
-	var api *goopenai.APIError
-	if errors.As(err, &api) {
-		return api.HTTPStatusCode == http.StatusUnauthorized || api.HTTPStatusCode == http.StatusForbidden, err
-	}
-	var failed *goopenai.RequestError
-	if errors.As(err, &failed) {
-		return failed.HTTPStatusCode == http.StatusUnauthorized || failed.HTTPStatusCode == http.StatusForbidden, err
-	}
-	return false, err
 }

@@ -141,7 +141,7 @@ func (s *service) setUpEstimator() error {
 func (s *service) setUpGateway() (err error) {
 	connector := newConnector(s.estimator)
 	s.gateway, err = gateway.New(gateway.Options{
-		Config: s.cfg, Connect: connector.connect, Tokens: s.estimator, Log: s.log, Probe: connector.probe,
+		Config: s.cfg, Connect: connector.connect, Tokens: s.estimator, Log: s.log,
 		Embeddings: openai.ConvertEmbeddings, Sink: s.sinks,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
@@ -42,7 +43,7 @@ const (
 	KeyEnabled KeyState = iota
 	// KeyDraining keys finish what they have and take nothing new.
 	KeyDraining
-	// KeyDisabled keys were refused by their provider or switched off.
+	// KeyDisabled keys are switched off.
 	KeyDisabled
 )
 
@@ -51,13 +52,39 @@ func (s KeyState) String() string {
 	return [...]string{"enabled", "draining", "disabled"}[min(s, KeyDisabled)]
 }
 
-// Key is one upstream credential of an account, known here by its index only: the
-// secret stays with the gateway.
-type Key struct {
-	Index int      // position in the account's list
-	State KeyState // guarded by the pool's driver
-	Why   string   // reason of the last state change, for people
+// ParseKeyState reads a state's name.
+func ParseKeyState(s string) (KeyState, error) {
+	for k := KeyEnabled; k <= KeyDisabled; k++ {
+		if s == k.String() {
+			return k, nil
+		}
+	}
+	return 0, fmt.Errorf("%.40q is not a state: enabled, draining or disabled", s)
 }
+
+// Key is one upstream credential of an account. The secret stays with the driver. What
+// the operator wants (State) and what the key's use has shown (Down) are apart: it takes
+// new attempts only if both allow it. The driver may change both between events; the
+// next Step acts on it.
+type Key struct {
+	// Owner is the driver's own, not touched here.
+	Owner any
+	// Index tells keys apart where nobody needs more.
+	Index int
+	State KeyState
+	// Down says that the key does not work: its provider refuses it, or it has ended.
+	Down bool
+	// Why is the reason of Down, for people.
+	Why string
+
+	inFlight int
+}
+
+// InFlight is the number of attempts that use the key now.
+func (k *Key) InFlight() int { return k.inFlight }
+
+// Usable says that the key takes new attempts.
+func (k *Key) Usable() bool { return k.State == KeyEnabled && !k.Down }
 
 // Account is a quota scope at a provider. Its lanes share its keys. An account
 // belongs to exactly one pool.
@@ -71,7 +98,7 @@ type Account struct {
 func (a *Account) pick(advance bool) *Key {
 	for i := range a.Keys {
 		n := (a.next + i) % len(a.Keys)
-		if a.Keys[n].State == KeyEnabled {
+		if a.Keys[n].Usable() {
 			if advance {
 				a.next = n + 1
 			}

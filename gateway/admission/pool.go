@@ -135,8 +135,8 @@ func (p *Pool) Retry(now budget.Instant, c *Call, v Verdict) {
 		return
 	}
 	g := c.grant
-	if v.DisableKey && g.Key != nil && g.Key.State == KeyEnabled {
-		g.Key.State, g.Key.Why = KeyDisabled, v.Why
+	if v.DisableKey && g.Key != nil && !g.Key.Down {
+		g.Key.Down, g.Key.Why = true, v.Why
 	}
 	p.Block(now, g.Lane, v.BlockLane)
 	if h := c.health(); h != nil && h.Retries != nil && !v.Free && !h.Retries.Retry(int64(now)) {
@@ -180,6 +180,7 @@ func (p *Pool) Settle(now budget.Instant, c *Call, actual budget.Demand, o budge
 	c.status = Idle
 	l := c.grant.Lane
 	l.inFlight--
+	c.grant.Key.inFlight--
 	l.answered = l.answered || o != budget.Unsent
 	if h := c.health(); h != nil {
 		h.end(now, c.pass, r)
@@ -267,12 +268,14 @@ func (p *Pool) Acquired(now budget.Instant, c *Call, a budget.Answer) {
 		}
 		return
 	}
-	if a.State == budget.Granted {
+	if a.State == budget.Granted && c.grant.Lane.Account.pick(false) != nil {
 		p.granted(now, c)
 		return
 	}
 	c.discharge(0)
-	if a.State == budget.TooLarge {
+	if a.State == budget.Granted {
+		c.hold.Cancel(now) // its last key was taken out while the engine was asked
+	} else if a.State == budget.TooLarge {
 		c.excluded = append(c.excluded, exclusion{c.grant.Lane, c.grant.Target})
 	} else {
 		p.Block(now, c.grant.Lane, max(a.At.Sub(now), time.Millisecond))

@@ -82,7 +82,7 @@ func TestEqualAccountsTakeTurns(t *testing.T) {
 
 func TestKeysOfAnAccountTakeTurnsAndTheDisabledIsPassedOver(t *testing.T) {
 	a := lane("a")
-	a.Account.Keys = []*Key{{Index: 0}, {Index: 1, State: KeyDisabled}, {Index: 2}}
+	a.Account.Keys = []*Key{{Index: 0}, {Index: 1, State: KeyDisabled}, {Index: 2}, {Index: 3, Down: true}, {Index: 4, State: KeyDraining}}
 	p := New(Options{}, []*Lane{a})
 	r := route([]*Lane{a})
 	for _, want := range []int{0, 2, 0, 2} {
@@ -350,7 +350,7 @@ func TestRetryVerdicts(t *testing.T) {
 		p.Retry(t0, x, Verdict{DisableKey: true, Why: "invalid_key"})
 		out, _ := p.Step(t0, nil)
 		wantGrant(t, out, b)
-		if a.Account.Keys[0].State != KeyDisabled {
+		if !a.Account.Keys[0].Down {
 			t.Fatal("the key is still in use")
 		}
 	})
@@ -498,6 +498,49 @@ func TestANetworkedEngineAnswersLater(t *testing.T) {
 	p.Acquired(after(2*time.Second), d, budget.Answer{State: budget.Granted})
 	out, _ = p.Step(after(2*time.Second), nil)
 	wantGrant(t, out, a)
+}
+
+func TestAnEnginesLateYesWithoutAKeyIsGivenBack(t *testing.T) {
+	a := lane("a")
+	engine := a.Budget
+	a.Budget = pendingBudget{engine}
+	p := New(Options{MaxQueue: 10}, []*Lane{a})
+	c := call(route([]*Lane{a}), 1, time.Hour)
+	drive(p, t0, c)
+	engine.Reserve(t0, &c.hold, c.grant.Demand)
+	a.Account.Keys[0].Down = true
+	p.Acquired(t0, c, budget.Answer{State: budget.Granted})
+	out, _ := p.Step(t0, nil)
+	wantRefusal(t, out, NoKeys)
+	if c.hold.Active() || a.InFlight() != 0 {
+		t.Fatalf("something is still held: %v in flight", a.InFlight())
+	}
+}
+
+func TestADrainingKeyCountsDownWhatItHas(t *testing.T) {
+	a := lane("a")
+	a.Account.Keys = []*Key{{Index: 0}, {Index: 1}}
+	p := New(Options{}, []*Lane{a})
+	r := route([]*Lane{a})
+	calls := []*Call{call(r, 1, 0), call(r, 1, 0), call(r, 1, 0)}
+	for _, c := range calls {
+		drive(p, t0, c)
+	}
+	key := a.Account.Keys[0]
+	key.State = KeyDraining
+	if out := drive(p, t0, call(r, 1, 0)); out[0].Grant.Key != a.Account.Keys[1] {
+		t.Fatal("a draining key took a call")
+	}
+	for left, c := range []*Call{calls[2], calls[0]} {
+		if key.InFlight() != 2-left {
+			t.Fatalf("%d in flight, want %d", key.InFlight(), 2-left)
+		}
+		p.Settle(t0, c, budget.Demand{}, budget.Used, Report{})
+		p.Settle(t0, c, budget.Demand{}, budget.Used, Report{}) // counts once
+	}
+	if key.InFlight() != 0 {
+		t.Fatalf("%d in flight, want none", key.InFlight())
+	}
 }
 
 func TestReloadMovesWaitersInOrder(t *testing.T) {

@@ -326,7 +326,9 @@ func (m *model) cancel(t *rapid.T) {
 
 func (m *model) key(t *rapid.T) {
 	a := rapid.SampledFrom(m.lanes).Draw(t, "lane").Account
-	rapid.SampledFrom(a.Keys).Draw(t, "key").State = rapid.SampledFrom([]KeyState{KeyEnabled, KeyEnabled, KeyDraining, KeyDisabled}).Draw(t, "state")
+	k := rapid.SampledFrom(a.Keys).Draw(t, "key")
+	k.State = rapid.SampledFrom([]KeyState{KeyEnabled, KeyEnabled, KeyDraining, KeyDisabled}).Draw(t, "state")
+	k.Down = rapid.IntRange(0, 5).Draw(t, "down") == 5
 }
 
 func (m *model) ramped(t *rapid.T) {
@@ -443,7 +445,7 @@ func (m *model) meetGrant(t *rapid.T, r *record, g Grant) {
 	switch {
 	case !slices.Contains(target.Lanes, g.Lane):
 		t.Fatalf("%s is not a lane of the target", g.Lane.ID)
-	case !slices.Contains(g.Lane.Account.Keys, g.Key) || g.Key.State != KeyEnabled:
+	case !slices.Contains(g.Lane.Account.Keys, g.Key) || !g.Key.Usable():
 		t.Fatalf("key %+v of %s", g.Key, g.Lane.ID)
 	case m.now > c.Deadline:
 		t.Fatalf("granted %v after the deadline", m.now.Sub(c.Deadline))
@@ -468,7 +470,7 @@ func (m *model) meetGrant(t *rapid.T, r *record, g Grant) {
 
 func (m *model) check(t *rapid.T) {
 	var waiting [classes]int
-	inFlight := map[*Lane]int{}
+	inFlight, using := map[*Lane]int{}, map[*Key]int{}
 	n, retried, bytes := 0, 0, int64(0)
 	for _, r := range m.order {
 		c := r.c
@@ -500,6 +502,7 @@ func (m *model) check(t *rapid.T) {
 			}
 		case granted:
 			inFlight[c.grant.Lane]++
+			using[c.grant.Key]++
 		default:
 			if c.Status() != Idle || c.hold.Active() {
 				t.Fatalf("a call that has ended has status %d", c.Status())
@@ -521,6 +524,11 @@ func (m *model) check(t *rapid.T) {
 	for _, l := range m.lanes {
 		if l.InFlight() != inFlight[l] {
 			t.Fatalf("%s: %d in flight, want %d", l.ID, l.InFlight(), inFlight[l])
+		}
+		for _, k := range l.Account.Keys {
+			if k.InFlight() != using[k] {
+				t.Fatalf("key %d of %s: %d in flight, want %d", k.Index, l.Account.Name, k.InFlight(), using[k])
+			}
 		}
 	}
 }

@@ -143,6 +143,7 @@ func (p *Pool) granted(now budget.Instant, c *Call) {
 	l.inFlight++
 	c.status, c.fresh = Granted, false
 	c.grant.Key, c.grant.At = l.Account.pick(true), now
+	c.grant.Key.inFlight++
 	if c.grant.Waited && l.Jitter > 0 {
 		c.grant.Delay = time.Duration(p.random() * float64(l.Jitter))
 	}

@@ -45,6 +45,7 @@ type Options struct {
 type Dialect struct {
 	preset       providers.Preset
 	urls         [3]*url.URL // by endpoint
+	health       *url.URL    // nil: none is known
 	now          func() time.Time
 	maxEvent     int
 	commentEvery time.Duration
@@ -75,6 +76,9 @@ func New(o Options) (*Dialect, error) {
 		providers.ChatCompletions: "chat/completions", providers.Completions: "completions", providers.Embeddings: "embeddings",
 	} {
 		d.urls[e] = base.JoinPath(path)
+	}
+	if o.Preset.HealthPath != "" {
+		d.health = base.JoinPath(o.Preset.HealthPath)
 	}
 	if d.now == nil {
 		d.now = time.Now
@@ -122,6 +126,22 @@ func (d *Dialect) NewRequest(ctx context.Context, c providers.Call) (*http.Reque
 	}
 	providers.SetBody(r, c.Body)
 	return r, nil
+}
+
+// ProbeRequest asks for what costs nothing, with a key.
+func (d *Dialect) ProbeRequest(ctx context.Context, key string) (*http.Request, bool) {
+	if d.health == nil || strings.ContainsAny(key, "\r\n\x00") {
+		return nil, false
+	}
+	u := *d.health
+	r := (&http.Request{
+		Method: http.MethodGet, URL: &u, Host: u.Host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"Accept": {"application/json"}, "User-Agent": {"sluice"}},
+	}).WithContext(ctx)
+	if key != "" {
+		r.Header["Authorization"] = []string{"Bearer " + key}
+	}
+	return r, true
 }
 
 // mayForward says that a header can carry neither a credential nor anything that
@@ -173,4 +193,5 @@ func (d *Dialect) StreamWith(r io.Reader, o providers.StreamOptions) providers.S
 var (
 	_ providers.Dialect      = (*Dialect)(nil)
 	_ providers.StreamOpener = (*Dialect)(nil)
+	_ providers.Prober       = (*Dialect)(nil)
 )
