@@ -9,9 +9,11 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // encoding/json/v2 before its release: a tokenizer that refuses duplicate names
 	github.com/goccy/go-yaml v1.19.2 // YAML with line numbers in its errors
 	github.com/hashicorp/golang-lru/v2 v2.0.7 // the order of least recent use, for the response cache and the throttle of sign-ins
+	github.com/jackc/pgx/v5 v5.12.0 // PostgreSQL: its protocol, pool and a database/sql adapter
 	github.com/openai/openai-go/v3 v3.96.0 // tests: OpenAI's own Go SDK as a client
 	github.com/pkoukk/tiktoken-go v0.1.8 // the reference tokenizer, which counts are checked against
 	github.com/pkoukk/tiktoken-go-loader v0.0.2 // its vocabularies without a download
+	github.com/pressly/goose/v3 v3.29.0 // migrations in SQL, applied once and in order, on both engines
 	github.com/prometheus/client_golang v1.25.0 // metrics in Prometheus' format
 	github.com/rs/cors v1.11.1 // which pages may call: the preflight rules have many traps
 	github.com/sashabaranov/go-openai v1.43.0 // OpenAI's types, and tests: a second client
@@ -28,6 +30,7 @@ require (
 	go.uber.org/goleak v1.3.0 // tests: goroutines that stay behind
 	golang.org/x/oauth2 v0.38.0 // the code exchange of that sign-in, with PKCE
 	google.golang.org/protobuf v1.36.12 // tests: reading it
+	modernc.org/sqlite v1.62.0 // SQLite without cgo, so that the program stays one static file
 	pgregory.net/rapid v1.3.0 // tests: properties and state machines, with shrinking
 )
 
@@ -51,13 +54,11 @@ require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
-	github.com/jackc/pgx/v5 v5.12.0 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mfridman/interpolate v0.0.2 // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
-	github.com/pressly/goose/v3 v3.29.0 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
@@ -85,5 +86,4 @@ require (
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
-	modernc.org/sqlite v1.62.0 // indirect
 )

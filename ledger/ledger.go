@@ -174,8 +174,9 @@ type Store interface {
 	Content(ctx context.Context, requestID string) (*Content, error)
 	// PurgeContent removes at most so many contents from before a moment.
 	PurgeContent(ctx context.Context, before time.Time, most int) (int, error)
-	// Purge removes at most so many requests, with their attempts and contents, that
-	// arrived before a moment, and at most so many attempts from before it whose request
-	// never came; sums stay. It answers how many requests and such attempts it removed.
+	// Purge removes at most so many requests that arrived before a moment, with their
+	// attempts and contents; when none are left, attempts from before it whose request
+	// never came. Sums stay. It answers how many it removed; fewer than asked for: that
+	// was all.
 	Purge(ctx context.Context, before time.Time, most int) (int, error)
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the machine ready for `make test`: a C compiler for the race detector, curl, and node
-# with OpenAI's JavaScript SDK for test/sdk. Does nothing where all of it is there.
+# Makes the machine ready for `make test`: a C compiler for the race detector, curl, PostgreSQL's
+# server for store/postgres, and node with OpenAI's JavaScript SDK for test/sdk. Does nothing
+# where all of it is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,6 +13,7 @@ have "${CC:-cc}" || have gcc || packages+=(gcc libc6-dev)
 have curl || packages+=(curl ca-certificates)
 have node || packages+=(nodejs)
 have npm || packages+=(npm)
+compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || have initdb || packages+=(postgresql)
 
 if ((${#packages[@]})); then
 	if ! have apt-get; then

@@ -1,0 +1,231 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/sluice-gateway/sluice/auth"
+)
+
+const keyColumns = `id, name, owner, priority, weight, models, limits, max_tokens, allowed_ips, tags,
+	expires_at, disabled, hash, hint, old_hash, old_until, created_at, updated_at, revoked_at, version`
+
+func scanKey(r scanner) (auth.Stored, error) {
+	var k auth.Stored
+	err := r.Scan(&k.ID, &k.Name, &k.Owner, &k.Priority, &k.Weight, jsonOf{&k.Models}, jsonOf{&k.Limits}, &k.MaxTokens,
+		jsonOf{&k.AllowedIPs}, jsonOf{&k.Tags}, timeOf{&k.ExpiresAt}, &k.Disabled, hashOf{&k.Hash}, &k.Hint, hashOf{&k.OldHash},
+		timeOf{&k.OldUntil}, timeOf{&k.CreatedAt}, timeOf{&k.UpdatedAt}, timeOf{&k.RevokedAt}, &k.Version)
+	return k, err
+}
+
+// keyValues are the values of keyColumns without the version.
+func keyValues(k *auth.Stored) []any {
+	old := k.OldHash[:]
+	if k.OldHash == [32]byte{} {
+		old = []byte{}
+	}
+	return []any{k.ID, k.Name, k.Owner, k.Priority, k.Weight, list(k.Models), object(k.Limits), k.MaxTokens,
+		list(k.AllowedIPs), list(k.Tags), micros(k.ExpiresAt), k.Disabled, k.Hash[:], k.Hint, old,
+		micros(k.OldUntil), micros(k.CreatedAt), micros(k.UpdatedAt), micros(k.RevokedAt)}
+}
+
+func refuseKey(k *auth.Stored) error {
+	texts := slices.Concat([]string{k.Owner, k.Priority, k.Hint}, k.Models, k.AllowedIPs, k.Tags, words(k.Limits))
+	return refuse([]string{k.ID, k.Name}, texts...)
+}
+
+// words are a map's keys and values.
+func words(m map[string]string) []string {
+	return slices.AppendSeq(slices.Collect(maps.Keys(m)), maps.Values(m))
+}
+
+// CreateKey implements auth.KeyStore.
+func (s *Store) CreateKey(ctx context.Context, k *auth.Stored) error {
+	err := refuseKey(k)
+	if err == nil {
+		err = s.change(ctx, func(tx *sql.Tx) error {
+			n, err := s.next(ctx, tx, "keys")
+			if err != nil {
+				return err
+			}
+			_, err = s.exec(ctx, tx, `INSERT INTO client_keys (`+keyColumns+`, revision)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)`, append(keyValues(k), n)...)
+			return s.exists(err)
+		})
+	}
+	if err != nil {
+		return s.fail(ctx, "create a key", err)
+	}
+	k.Version = 1
+	return nil
+}
+
+// UpdateKey implements auth.KeyStore.
+func (s *Store) UpdateKey(ctx context.Context, k *auth.Stored) error {
+	err := refuseKey(k)
+	if err == nil {
+		err = s.change(ctx, func(tx *sql.Tx) error {
+			n, err := s.next(ctx, tx, "keys")
+			if err != nil {
+				return err
+			}
+			changed, err := s.exec(ctx, tx, `UPDATE client_keys SET name = ?, owner = ?, priority = ?, weight = ?, models = ?,
+				limits = ?, max_tokens = ?, allowed_ips = ?, tags = ?, expires_at = ?, disabled = ?, hash = ?, hint = ?, old_hash = ?,
+				old_until = ?, created_at = ?, updated_at = ?, revoked_at = ?, version = version + 1, revision = ?
+				WHERE id = ? AND version = ? AND revoked_at = 0`, append(keyValues(k)[1:], n, k.ID, k.Version)...)
+			if err != nil || changed == 1 {
+				return s.exists(err)
+			}
+			return s.why(ctx, tx, `SELECT count(*) FROM client_keys WHERE id = ? AND revoked_at = 0`, k.ID)
+		})
+	}
+	if err != nil {
+		return s.fail(ctx, "update a key", err)
+	}
+	k.Version++
+	return nil
+}
+
+// why tells why a guarded update changed nothing: what it was for is gone, or has another
+// version.
+func (s *Store) why(ctx context.Context, tx *sql.Tx, count string, args ...any) error {
+	var there int64
+	if err := s.row(ctx, tx, count, args, &there); err != nil {
+		return err
+	}
+	if there == 0 {
+		return auth.ErrNotFound
+	}
+	return auth.ErrConflict
+}
+
+// Key implements auth.KeyStore.
+func (s *Store) Key(ctx context.Context, id string) (auth.Stored, error) {
+	if !askable(id) {
+		return auth.Stored{}, s.fail(ctx, "read a key", auth.ErrNotFound)
+	}
+	k, err := scanKey(s.read.QueryRowContext(ctx, s.sql(`SELECT `+keyColumns+` FROM client_keys WHERE id = ?`), id))
+	if err != nil {
+		return auth.Stored{}, s.fail(ctx, "read a key", err)
+	}
+	return k, nil
+}
+
+const ownerColumns = `name, kind, limits, tags, created_at, updated_at, deleted_at, version`
+
+func scanOwner(r scanner) (auth.StoredOwner, error) {
+	var o auth.StoredOwner
+	err := r.Scan(&o.Name, &o.Kind, jsonOf{&o.Limits}, jsonOf{&o.Tags},
+		timeOf{&o.CreatedAt}, timeOf{&o.UpdatedAt}, timeOf{&o.DeletedAt}, &o.Version)
+	return o, err
+}
+
+// ownerValues are the values of ownerColumns without name and version.
+func ownerValues(o *auth.StoredOwner) []any {
+	return []any{o.Kind, object(o.Limits), list(o.Tags), micros(o.CreatedAt), micros(o.UpdatedAt), micros(o.DeletedAt)}
+}
+
+func refuseOwner(o *auth.StoredOwner) error {
+	return refuse([]string{o.Name}, slices.Concat([]string{o.Kind}, o.Tags, words(o.Limits))...)
+}
+
+// CreateOwner implements auth.KeyStore.
+func (s *Store) CreateOwner(ctx context.Context, o *auth.StoredOwner) error {
+	err := refuseOwner(o)
+	if err == nil {
+		err = s.change(ctx, func(tx *sql.Tx) error {
+			n, err := s.next(ctx, tx, "keys")
+			if err != nil {
+				return err
+			}
+			_, err = s.exec(ctx, tx, `INSERT INTO owners (kind, limits, tags, created_at, updated_at, deleted_at, name, version, born, revision)
+				VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`, append(ownerValues(o), o.Name, n, n)...)
+			return s.exists(err)
+		})
+	}
+	if err != nil {
+		return s.fail(ctx, "create an owner", err)
+	}
+	o.Version = 1
+	return nil
+}
+
+// UpdateOwner implements auth.KeyStore.
+func (s *Store) UpdateOwner(ctx context.Context, o *auth.StoredOwner) error {
+	err := refuseOwner(o)
+	if err == nil {
+		err = s.change(ctx, func(tx *sql.Tx) error {
+			n, err := s.next(ctx, tx, "keys")
+			if err != nil {
+				return err
+			}
+			changed, err := s.exec(ctx, tx, `UPDATE owners SET kind = ?, limits = ?, tags = ?, created_at = ?, updated_at = ?,
+				deleted_at = ?, version = version + 1, revision = ? WHERE name = ? AND version = ? AND deleted_at = 0`,
+				append(ownerValues(o), n, o.Name, o.Version)...)
+			if err != nil || changed == 1 {
+				return err
+			}
+			return s.why(ctx, tx, `SELECT count(*) FROM owners WHERE name = ? AND deleted_at = 0`, o.Name)
+		})
+	}
+	if err != nil {
+		return s.fail(ctx, "update an owner", err)
+	}
+	o.Version++
+	return nil
+}
+
+// Owner implements auth.KeyStore.
+func (s *Store) Owner(ctx context.Context, name string) (auth.StoredOwner, error) {
+	if !askable(name) {
+		return auth.StoredOwner{}, s.fail(ctx, "read an owner", auth.ErrNotFound)
+	}
+	o, err := scanOwner(s.read.QueryRowContext(ctx, s.sql(`SELECT `+ownerColumns+` FROM owners WHERE name = ? ORDER BY born DESC LIMIT 1`), name))
+	if err != nil {
+		return auth.StoredOwner{}, s.fail(ctx, "read an owner", err)
+	}
+	return o, nil
+}
+
+// errUnchanged ends a look at changes early.
+var errUnchanged = errors.New("nothing has changed")
+
+// Changes implements auth.KeyStore. Where nothing has changed it reads one row.
+func (s *Store) Changes(ctx context.Context, after int64) (auth.Changes, error) {
+	var c auth.Changes
+	err := s.snapshot(ctx, func(tx *sql.Tx) error {
+		err := s.row(ctx, tx, `SELECT n FROM revisions WHERE name = 'keys'`, nil, &c.Revision)
+		if err != nil {
+			return err
+		}
+		if c.Revision == after {
+			return errUnchanged
+		}
+		keys, owners := ` WHERE revision > ? ORDER BY revision`, ` WHERE revision > ? ORDER BY revision`
+		switch {
+		case after == 0:
+			keys, owners = ` WHERE revoked_at = 0 AND revision > ? ORDER BY revision`, ` WHERE deleted_at = 0 AND revision > ? ORDER BY revision`
+		case after > c.Revision:
+			after = 0
+		}
+		if err := s.each(ctx, tx, `SELECT `+keyColumns+` FROM client_keys`+keys, []any{after}, func(r scanner) error {
+			k, err := scanKey(r)
+			c.Keys = append(c.Keys, k)
+			return err
+		}); err != nil {
+			return err
+		}
+		return s.each(ctx, tx, `SELECT `+ownerColumns+` FROM owners`+owners, []any{after}, func(r scanner) error {
+			o, err := scanOwner(r)
+			c.Owners = append(c.Owners, o)
+			return err
+		})
+	})
+	if err != nil && !errors.Is(err, errUnchanged) {
+		return auth.Changes{}, s.fail(ctx, "read what has changed", err)
+	}
+	return c, nil
+}
