@@ -44,7 +44,9 @@ func RateLimit(c fallback.Cause) bool {
 }
 
 // Refusal is what a refused attempt of a demand says about its lane's buckets; false:
-// nothing. limit is what the refusal told of the limit and its window; zero: nothing.
+// nothing. limit is what the refusal told of the limit and its window; zero: nothing. A
+// limit that the call is above is learned, and no level changes: the next one like it is
+// not sent there.
 func Refusal(cause fallback.Cause, wait time.Duration, d budget.Demand, limit int64, window time.Duration) (budget.Observation, bool) {
 	o := budget.Observation{Limit: -1, Remaining: -1, Refused: true, BlockedFor: wait, Demand: d}
 	switch cause {
@@ -52,6 +54,10 @@ func Refusal(cause fallback.Cause, wait time.Duration, d budget.Demand, limit in
 		o.Dimension = budget.Requests
 	case fallback.RateTokens, fallback.RateUnknown:
 		o.Dimension = budget.Tokens
+	case fallback.TooLarge:
+		o.Refused, o.BlockedFor, o.Dimension = false, 0, budget.Tokens
+		o.Limit, o.Window = limit, window
+		return o, limit > 0 && window > 0
 	default:
 		return o, false
 	}
