@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/budget/tokens"
+	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/gateway/request"
 	"github.com/sluice-gateway/sluice/providers"
@@ -115,24 +116,9 @@ func (x *exchange) doorScopes() []*budget.Scope {
 	return scopes
 }
 
-// doorDemand is what the caller's own limits count: the prompt and the answer that
-// is expected of it, at most what the caller declared.
-func doorDemand(e budget.Estimate) budget.Demand {
-	out := e.Output
-	if e.MaxOutput > 0 {
-		out = min(out, e.MaxOutput)
-	}
-	return doorActual(budget.Usage{Input: e.Input, Output: out, Cost: e.Cost})
-}
+func doorDemand(e budget.Estimate) budget.Demand { return plan.DoorDemand(e) }
 
-func doorActual(u budget.Usage) budget.Demand {
-	var d budget.Demand
-	d[budget.Requests], d[budget.Concurrency] = 1, 1
-	d[budget.Tokens] = u.Input + u.Output
-	d[budget.InputTokens], d[budget.OutputTokens] = u.Input, u.Output
-	d[budget.Cost] = u.Cost
-	return d
-}
+func doorActual(u budget.Usage) budget.Demand { return plan.DoorActual(u) }
 
 // refusedAtDoor answers for a caller's own limit.
 func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError {

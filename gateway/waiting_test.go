@@ -78,6 +78,17 @@ func TestPatience(t *testing.T) {
 	}
 }
 
+func FuzzPatience(f *testing.F) {
+	for _, s := range []string{"5s", "600", "-1", "NaN", "Inf", "1e309", "0x1p3", "9223372036854775807h", " 3 ", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if d, ok := patience(s); d < 0 || d > 24*time.Hour || !ok && d != 0 {
+			t.Errorf("%q: %v %v", s, d, ok)
+		}
+	})
+}
+
 func TestTheClientsTimeoutBoundsTheWait(t *testing.T) {
 	for _, c := range []struct {
 		header, value string

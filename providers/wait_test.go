@@ -108,18 +108,25 @@ func FuzzWaits(f *testing.F) {
 	} {
 		f.Add(s)
 	}
-	rules := openAIHeaders(0, 0)
+	presets := Presets()
 	f.Fuzz(func(t *testing.T, s string) {
-		h := http.Header{"Retry-After": {s}, "X-Ratelimit-Limit-Tokens": {s}, "X-Ratelimit-Remaining-Tokens": {s}, "X-Ratelimit-Reset-Tokens": {s}}
+		h := http.Header{"Retry-After": {s}}
+		for _, p := range presets {
+			for _, r := range p.Headers {
+				h[r.Limit], h[r.Remaining], h[r.Reset], h[r.WindowHeader] = []string{s}, []string{s}, []string{s}, []string{s}
+			}
+		}
 		reset, _ := ParseReset(s, noon)
 		for what, d := range map[string]time.Duration{"retry-after": RetryAfter(h, noon), "reset": reset, "hint": RetryHint(s, noon)} {
 			if d < 0 || d > MaxWait {
 				t.Errorf("%s of %q is %v", what, s, d)
 			}
 		}
-		for _, o := range ObserveHeaders(rules, h, noon) {
-			if o.Limit < -1 || o.Remaining < -1 || o.Window < 0 || o.Reset < 0 || o.Reset > MaxWait {
-				t.Errorf("%q is observed as %+v", s, o)
+		for _, p := range presets {
+			for _, o := range ObserveHeaders(p.Headers, h, noon) {
+				if o.Limit < -1 || o.Remaining < -1 || o.Window < 0 || o.Window > MaxWait || o.Reset < 0 || o.Reset > MaxWait {
+					t.Errorf("%s: %q is observed as %+v", p.Name, s, o)
+				}
 			}
 		}
 	})

@@ -24,6 +24,7 @@ type core struct {
 	retries   map[string]*fallback.RetryBudget
 	estimator *tokens.Estimator
 	rnd       *rand.Rand
+	door      *door
 	effects   []admission.Effect
 	wake      budget.Instant // the earliest step that is scheduled
 	fifo      bool
@@ -46,6 +47,7 @@ type call struct {
 	state fallback.State
 	last  int // target of the last failure
 	began budget.Instant
+	door  budget.Hold
 	scale [2]float64 // how wrong the estimates are: input, output
 }
 
@@ -53,7 +55,8 @@ func newCore(w *world) (*core, error) {
 	k := &core{
 		w: w, routes: map[string]*route{}, lanes: map[string]*admission.Lane{},
 		healths: map[string]*admission.Health{}, retries: map[string]*fallback.RetryBudget{}, estimator: tokens.New(tokens.Options{}),
-		rnd: rand.New(rand.NewPCG(w.o.Seed, 0xc0)), wake: budget.Never,
+		door: newDoor(w.o.Config),
+		rnd:  rand.New(rand.NewPCG(w.o.Seed, 0xc0)), wake: budget.Never,
 		fifo: w.o.Engine == FIFO, noRefund: w.o.Engine == NoRefund,
 	}
 	var lanes []*admission.Lane
@@ -145,6 +148,10 @@ func (k *core) arrive(c *Call) {
 	}
 	x.Deadline = k.w.c.now.Add(r.wait)
 	k.estimate(x)
+	if by := k.door.enter(k.w.c.now, x); by != "" {
+		k.w.tally.refused(c, by)
+		return
+	}
 	k.pool.Arrive(k.w.c.now, &x.Call)
 	k.step()
 }
@@ -200,6 +207,7 @@ func (k *core) step() {
 }
 
 func (k *core) refused(x *call, r admission.Refusal) {
+	x.leave(k.w.c.now, budget.Usage{})
 	if x.state.Attempts > 0 {
 		k.w.tally.failed(x.c, r.Reason.String())
 		return
@@ -255,6 +263,7 @@ func (k *core) answered(x *call, g admission.Grant, sent, now budget.Instant) {
 	actual := g.Lane.Charging.Actual(g.Demand, used)
 	k.pool.Settle(now, &x.Call, actual, budget.Used, admission.Report{Health: fallback.Healthy, FirstByte: now.Sub(sent)})
 	k.estimator.Learn(x.r.name, x.r.r.Targets[g.Target].Model, x.Estimates[g.Target].Input, x.c.Input, 1, x.c.Output)
+	x.leave(now, used)
 	k.w.tally.served(x.c, g.At.Sub(x.began)+g.Delay, g.Target > 0)
 	k.step()
 }
@@ -290,6 +299,7 @@ func (k *core) failed(x *call, a *account, g admission.Grant, r *reply) {
 	out := plan.Verdict(v, cause)
 	if v.Action == fallback.GiveUp {
 		k.pool.Block(now, g.Lane, out.BlockLane)
+		x.leave(now, budget.Usage{})
 		k.w.tally.failed(x.c, v.Reason)
 	} else {
 		k.pool.Retry(now, &x.Call, out)

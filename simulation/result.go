@@ -54,8 +54,11 @@ type AccountResult struct {
 // GroupResult is one class or client.
 type GroupResult struct {
 	Arrived, Served, Refused, Failed, FellBack int
-	Tokens                                     int64
-	Wait                                       Quantiles
+	// Shed are those of Refused that were refused early for the sake of others; Waited
+	// those of Served that stood in a queue.
+	Shed, Waited int
+	Tokens       int64
+	Wait         Quantiles
 
 	waits []float64
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/gateway/admission"
 )
 
 // tally collects a run's result.
@@ -83,6 +84,9 @@ func (t *tally) served(c *Call, wait time.Duration, fellBack bool) {
 		if fellBack {
 			g.FellBack++
 		}
+		if wait > time.Millisecond {
+			g.Waited++
+		}
 		g.waits = append(g.waits, wait.Seconds())
 	}
 }
@@ -94,8 +98,12 @@ func (t *tally) refused(c *Call, reason string) {
 	}
 	t.r.Refused++
 	t.r.Reasons[reason]++
+	shed := reason == admission.Shed.String() || reason == admission.QueueFull.String()
 	for _, g := range t.groups(c) {
 		g.Refused++
+		if shed {
+			g.Shed++
+		}
 	}
 }
 

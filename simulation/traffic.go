@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -25,6 +26,9 @@ type Traffic struct {
 	// Classes are the shares of the classes among the calls that name none, by class;
 	// all zero: normal.
 	Classes [shedding.Classes]float64
+	// Own are the classes of clients, by name: of those calls that name none, and the
+	// highest of those that do. Clients that are not in it may ask for anything.
+	Own map[string]shedding.Class
 	// Clients is the number of clients that calls without one are spread over; the
 	// first makes Heavy times as many calls as each other. Zero: one client.
 	Clients int
@@ -59,11 +63,16 @@ func (t Traffic) Play(rec *trace.Trace) []Call {
 			out = append(out, c)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Call) int { return int(a.At - b.At) })
+	sortCalls(out)
 	if t.Bursty > 0 && len(out) > 1 {
 		t.scatter(out, rnd)
 	}
 	return out
+}
+
+// sortCalls puts calls in order of time.
+func sortCalls(calls []Call) {
+	slices.SortStableFunc(calls, func(a, b Call) int { return cmp.Compare(a.At, b.At) })
 }
 
 // scatter gives the calls random moments: gaps are of a short and a long kind
@@ -94,9 +103,16 @@ func (t Traffic) call(r *trace.Call, rnd *rand.Rand) Call {
 	if len(t.Routes) > 0 && !slices.Contains(t.Routes, c.Route) || c.Route == "" {
 		c.Route = t.Route
 	}
-	c.Class = t.class(r.Priority, rnd)
+	drawn := t.class(r.Priority, rnd)
 	if c.Client == "" && t.Clients > 0 {
 		c.Client = t.client(rnd)
+	}
+	c.Class = drawn
+	if own, known := t.Own[c.Client]; known {
+		c.Class = max(drawn, own)
+		if r.Priority == "" && t.Classes == ([shedding.Classes]float64{}) {
+			c.Class = own
+		}
 	}
 	for _, b := range []byte(r.Session) {
 		c.Affinity = c.Affinity*31 + uint64(b)

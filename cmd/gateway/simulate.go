@@ -32,7 +32,8 @@ type simulateFlags struct {
 	inputError, outputError    string
 	changes                    []string
 	retryAfter                 string
-	upstream                   simulation.Upstream
+	upstream                   simulation.Upstream // of all providers
+	perProvider                []string
 }
 
 func simulateCommand(env environment) *cobra.Command {
@@ -50,15 +51,25 @@ there are, Model,Priority,Client,MaxTokens) or JSONL with Mooncake's fields
 (timestamp in ms, input_length, output_length, hash_ids). It may be gzipped.
 
 Variables of the configuration that are not set stand for themselves: no key is
-needed. What the upstreams really do is told by the flags named upstream; without them they
-do what the configuration believes.
+needed. What the upstreams really do is told by the flags named upstream, by --foreign,
+--failures, --retry-after and --limit-change; without them they do what the configuration
+believes. One provider that is different is told by --upstream, after its name and a colon:
+algorithm, charging, slice, phase, burst, ramp, rpm, rps, tpm (its true limits), headers,
+retry-after, foreign, failures, limit-change, delay (5ms..50ms), first-token, speed.
+
+Calls of a client that is named as a client key of the configuration have that key's
+limits, priority and weight.
 
   # Is one account enough for half as much traffic again?
   gateway simulate --config sluice.yaml --trace calls.csv --load 1.5
 
   # The limit is halved after ten minutes and nobody tells; compare with no limiter.
   gateway simulate --config sluice.yaml --trace calls.csv --limit-change 10m=0.5 \
-      --engine sluice,none --report halved.html`,
+      --engine sluice,none --report halved.html
+
+  # The first provider counts in slices and is shared; the second one is as configured.
+  gateway simulate --config sluice.yaml --trace calls.csv \
+      --upstream 'dashscope:algorithm=slices,foreign=30%,headers=true'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.run(env, cmd.OutOrStdout(), cmd.ErrOrStderr())
@@ -101,6 +112,7 @@ func (f *simulateFlags) define(cmd *cobra.Command) {
 	s.StringVar(&f.foreign, "foreign", "0%", "somebody else uses this `SHARE` of every limit")
 	s.StringVar(&f.failures, "failures", "0%", "this `SHARE` of attempts fails with a 503")
 	s.StringArrayVar(&f.changes, "limit-change", nil, "limits change without a word, such as `10m=0.5`; may be repeated")
+	s.StringArrayVar(&f.perProvider, "upstream", nil, "what one provider really does, as `NAME:SETTING=VALUE,…` (see above); may be repeated")
 	s.BoolVar(&f.json, "json", false, "print JSON instead of tables")
 	s.StringVar(&f.report, "report", "", "also write a page with charts to `FILE`")
 }

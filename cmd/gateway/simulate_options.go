@@ -31,9 +31,9 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 		}
 		return x
 	}
-	word("upstream-algorithm", f.upstream.Algorithm, "bucket", "fixed", "sliding", "slices")
-	word("upstream-charging", f.upstream.Charging, "expected", "reserve_sum", "reserve_max", "input_only", "slot_only")
-	word("retry-after", f.retryAfter, "exact", "none", "lying")
+	word("upstream-algorithm", f.upstream.Algorithm, algorithms()...)
+	word("upstream-charging", f.upstream.Charging, chargings()...)
+	word("retry-after", f.retryAfter, retryAfters()...)
 	for _, e := range strings.Split(f.engines, ",") {
 		word("engine", strings.TrimSpace(e), "sluice", "fifo", "no_refund", "afterwards", "none", "mirror")
 	}
@@ -67,10 +67,13 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 		}
 		u.Changes = append(u.Changes, change)
 	}
-	slices.SortFunc(u.Changes, func(a, b simulation.Change) int { return int(a.At - b.At) })
+	sortChanges(u.Changes)
+	upstreams, wrong := f.upstreams(cfg, u)
+	bad = append(bad, wrong...)
 	t := simulation.Traffic{
 		Load: f.load, Route: f.route, MaxTokens: f.maxTokens, Clients: f.clients, Heavy: f.heavy, Bursty: f.bursty, Seed: f.seed,
 	}
+	t.Own = simulation.OwnClasses(cfg)
 	for _, r := range cfg.Routes {
 		t.Routes = append(t.Routes, r.Name)
 	}
@@ -84,7 +87,7 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 		problem("priorities", "%v", err)
 	}
 	o := simulation.Options{
-		Config: cfg, Upstreams: map[string]simulation.Upstream{"": u}, Seed: f.seed, Warmup: f.warmUp, Oracle: f.oracle,
+		Config: cfg, Upstreams: upstreams, Seed: f.seed, Warmup: f.warmUp, Oracle: f.oracle,
 		InputError: ratio("input-error", f.inputError), OutputError: ratio("output-error", f.outputError),
 	}
 	return o, t, errors.Join(bad...)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sluice-gateway/sluice/simulation"
 )
 
 // files writes a configuration and a trace and answers their paths.
@@ -83,6 +85,8 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 		{"--limit-change 10m", "--limit-change"}, {"--limit-change 10m=0", "--limit-change"}, {"--retry-after never", "--retry-after"},
 		{"--priorities urgent=1", "--priorities"}, {"--priorities critical=0.7,low=0.7", "add up to 1.4"}, {"--route nowhere", "there are m, n"},
 		{"--upstream-algorithm magic", "--upstream-algorithm"}, {"--upstream-charging magic", "--upstream-charging"}, {"--clients -1", "--clients"},
+		{"--upstream nobody:rpm=5", "there are p"}, {"--upstream p", "a colon"}, {"--upstream p:colour=red", "no such setting"}, {"--upstream p:headers=maybe", "neither true nor false"},
+		{"--upstream p:algorithm=magic,foreign=x,delay=5ms,ramp=0.5,slice=-1s,rpm=many,limit-change=soon,retry-after=never,charging=free", "charging: \"free\" is unknown"},
 		{"--heavy 0", "--heavy"}, {"--bursty 0.5", "--bursty"}, {"--max-tokens -1", "--max-tokens"}, {"--from -1m", "--from"}, {"--length 1s --from 100h", "no call"},
 	} {
 		args := append([]string{"simulate"}, strings.Fields(c.args)...)
@@ -94,4 +98,79 @@ func TestSimulateSaysWhatIsWrong(t *testing.T) {
 			t.Errorf("%s: %v %s, want %q", c.args, err, errs, c.want)
 		}
 	}
+}
+
+// Each provider may behave in its own way, whatever the configuration believes of it.
+func TestSimulateOneProviderThatIsDifferent(t *testing.T) {
+	dir := t.TempDir()
+	config, trace := filepath.Join(dir, "sluice.yaml"), ""
+	_, trace = files(t)
+	if err := os.WriteFile(config, []byte(`
+providers:
+  p: {preset: generic, base_url: "https://example.com/v1", charging: expected, accounts: [{name: a, keys: [sk-aaaaaaaaaaaaaaaaaaaaaa], limits: [{rpm: 120}]}]}
+  q: {preset: generic, base_url: "https://example.org/v1", charging: expected, accounts: [{name: a, keys: [sk-bbbbbbbbbbbbbbbbbbbbbb], limits: [{rpm: 120}]}]}
+routes: {m: {targets: [p/m, q/m]}}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	type run struct {
+		Accounts []struct {
+			Name    string
+			Refused int `json:"refused_429"`
+		}
+		Upstream429 int `json:"upstream_429"`
+		Classes     map[string]struct{ Served, Fell_back int }
+	}
+	simulate := func(args ...string) run {
+		out, errs, err := gatewayCommand(append([]string{"simulate", "--config", config, "--trace", trace, "--json"}, args...)...)
+		var runs []run
+		if err != nil || json.Unmarshal([]byte(out), &runs) != nil || len(runs) != 1 || len(runs[0].Accounts) != 2 {
+			t.Fatalf("%v %s %s", err, errs, out)
+		}
+		return runs[0]
+	}
+	if r := simulate(); r.Upstream429 != 0 || r.Classes["normal"].Served != 300 {
+		t.Fatalf("as configured: %+v", r)
+	}
+	r := simulate("--upstream", "p:rpm=30,headers=false,retry-after=exact,delay=1ms..2ms", "--upstream", "p:limit-change=1m=0.5")
+	if r.Accounts[0].Refused == 0 || r.Accounts[1].Refused != 0 || r.Classes["normal"].Fell_back == 0 {
+		t.Fatalf("p is smaller than configured: %+v", r)
+	}
+	if r = simulate("--upstream", "q:failures=100%"); r.Upstream429 != 0 || r.Classes["normal"].Served != 300 {
+		t.Fatalf("nobody goes to q, which fails: %+v", r)
+	}
+}
+
+// FuzzSimulateFlags gives every parser of the flags the same text: they say what is wrong
+// and never take a value that a run could not bear.
+func FuzzSimulateFlags(f *testing.F) {
+	for _, s := range []string{"30%", "0.3", "NaN", "-1", "1e309", "10m=0.5", "10m=Inf", "critical=0.3,low=20%", "5ms..50ms", "50ms..5ms", "..", "algorithm=slices", "rpm=99999999999999999999"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if x, err := parseShare(s); err == nil && !(x >= 0 && x <= 1) {
+			t.Errorf("share %v", x)
+		}
+		if c, err := parseChange(s); err == nil && (c.At < 0 || !(c.Factor > 0 && c.Factor <= 1000)) {
+			t.Errorf("change %+v", c)
+		}
+		if shares, err := parsePriorities(s); err == nil {
+			sum := 0.0
+			for _, x := range shares {
+				sum += x
+			}
+			if !(sum >= 0 && sum <= 1.0001) {
+				t.Errorf("shares %v", shares)
+			}
+		}
+		var u simulation.Upstream
+		if parseDelay(&u, s) == nil && (u.MinDelay < 0 || u.MaxDelay < u.MinDelay || u.MaxDelay <= 0) {
+			t.Errorf("delays %v %v", u.MinDelay, u.MaxDelay)
+		}
+		key, value, _ := strings.Cut(s, "=")
+		if setUpstream(&u, key, value) == nil && (u.RPM < 0 || u.RPS < 0 || u.TPM < 0 || u.TokensPerSecond < 0 || u.Slice < 0 || u.Phase < 0 || u.Burst < 0 ||
+			u.FirstToken < 0 || !(u.Foreign >= 0 && u.Foreign <= 1) || !(u.Failures >= 0 && u.Failures <= 1) || !(u.Ramp >= 0)) {
+			t.Errorf("%q makes %+v", s, u)
+		}
+	})
 }

@@ -197,9 +197,8 @@ func (p *Pool) ask(now budget.Instant, c *Call, l *Lane, d *budget.Demand, ahead
 // keptFor is how long a class is remembered to send calls.
 const keptFor = time.Minute
 
-// kept is what the call has to leave in the lane's buckets for more important ones. A
-// demand that needs more than a few reserves' worth itself leaves nothing: it may need
-// all that there is.
+// kept is what the call has to leave in the lane's buckets for more important ones: no
+// more than half of what it leaves of a full one, or large calls would never go.
 func (p *Pool) kept(now budget.Instant, c *Call, l *Lane, d *budget.Demand) (budget.Demand, bool) {
 	var kept budget.Demand
 	if l.Reserve <= 0 {
@@ -212,10 +211,15 @@ func (p *Pool) kept(now budget.Instant, c *Call, l *Lane, d *budget.Demand) (bud
 	if !important {
 		return kept, false
 	}
-	kept[budget.Tokens] = int64(l.TokensPerSecond * l.Reserve.Seconds())
-	kept[budget.Requests] = int64(l.CallsPerSecond * l.Reserve.Seconds())
-	if d[budget.Tokens] > 4*kept[budget.Tokens] {
-		kept[budget.Tokens] = 0
+	ratio := l.Ratio()
+	kept[budget.Tokens] = int64(l.TokensPerSecond * ratio * l.Reserve.Seconds())
+	kept[budget.Requests] = int64(l.CallsPerSecond * ratio * l.Reserve.Seconds())
+	for _, i := range [...]budget.Dimension{budget.Tokens, budget.Requests} {
+		if burst := int64(float64(l.Burst[i]) * ratio); burst > 0 {
+			kept[i] = min(kept[i], max(burst-d[i], 0)/2)
+		} else if d[i] > 4*kept[i] {
+			kept[i] = 0
+		}
 	}
 	return kept, true
 }

@@ -126,6 +126,9 @@ type Lane struct {
 	// more important ones come. It delays them once and slows nobody: a bucket refills
 	// as fast at any level. Zero: nothing; windows, whose rest is lost, want none.
 	Reserve time.Duration
+	// Burst is what full buckets hold at the full rate, so that no reserve is larger than
+	// what a call leaves of one. Zero: not known.
+	Burst budget.Demand
 	// Unknown says that nobody has configured limits: until the first answer tells
 	// them, calls go slowly (SlowStart).
 	Unknown bool
@@ -220,4 +223,11 @@ func (l *Lane) nominal(d budget.Dimension) float64 {
 		return l.TokensPerSecond
 	}
 	return 0
+}
+
+// hold notes what a full bucket of a dimension holds; the smallest counts.
+func (l *Lane) hold(d budget.Dimension, capacity int64) {
+	if was := l.Burst[d]; was == 0 || capacity < was {
+		l.Burst[d] = capacity
+	}
 }

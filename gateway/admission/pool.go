@@ -228,7 +228,7 @@ func (p *Pool) Learned(now budget.Instant, l *Lane) {
 		return
 	}
 	l.Unknown = false
-	l.TokensPerSecond, l.CallsPerSecond = 0, 0
+	l.TokensPerSecond, l.CallsPerSecond, l.Burst = 0, 0, budget.Demand{}
 	for _, v := range views {
 		amount := v.Limit.Amount
 		if v.Told > 0 {
@@ -238,6 +238,9 @@ func (p *Pool) Learned(now budget.Instant, l *Lane) {
 			continue
 		}
 		rate := float64(amount) / v.Limit.Window.Seconds()
+		if v.Limit.Kind == budget.Rate {
+			l.hold(v.Limit.Dimension, int64(float64(v.Capacity)/max(v.Ratio, 1e-6)))
+		}
 		switch v.Limit.Dimension {
 		case budget.Tokens:
 			l.TokensPerSecond = tightest(l.TokensPerSecond, rate)

@@ -269,3 +269,32 @@ func TestBulkWorkFillsWhatIsLeft(t *testing.T) {
 		t.Fatalf("%.1f %% of the budget was used; bulk work got %v tokens", 100*used, bulk.served)
 	}
 }
+
+// The reserve for the important never keeps the others out for good: not where the
+// buckets are small, the rate is cut, or a call takes all that a bucket holds.
+func TestTheReserveStarvesNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		burst, tokens int64
+		ratio         float64
+	}{
+		"a burst of one reserve": {1000, 100, 1}, "less than one": {300, 100, 1}, "the whole burst": {6000, 6000, 1},
+		"nearly the whole": {6000, 5500, 1}, "a cut rate": {6000, 100, 0.1}, "a cut rate and a large call": {6000, 500, 0.1},
+	} {
+		a := lane("a", rate("tpm", budget.Tokens, 60_000, c.burst), rate("rpm", budget.Requests, 60, 1))
+		a.TokensPerSecond, a.CallsPerSecond, a.Reserve = 1000, 1, 2*time.Second
+		a.Burst = budget.Demand{budget.Tokens: c.burst, budget.Requests: 1}
+		p := New(Options{MaxQueue: 100}, []*Lane{a})
+		a.Restore(t0, c.ratio)
+		r := route([]*Lane{a})
+		important := call(r, 1, 0)
+		important.Class = shedding.Critical
+		wantGrant(t, drive(p, t0, important), a)
+		low := call(r, c.tokens, time.Hour)
+		low.Class = shedding.Low
+		drive(p, t0, low)
+		p.Step(after(50*time.Second), nil) // the important one is not forgotten yet
+		if low.Status() != Granted {
+			t.Errorf("%s: status %d", name, low.Status())
+		}
+	}
+}

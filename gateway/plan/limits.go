@@ -208,6 +208,16 @@ func Rates(limits []budget.Limit) (tokens, calls float64) {
 	return tokens, calls
 }
 
+// bursts are what continuous limits hold when they are full; the smallest counts.
+func bursts(limits []budget.Limit) (d budget.Demand) {
+	for _, l := range limits {
+		if held := d[l.Dimension]; l.Kind == budget.Rate && l.Burst > 0 && (held == 0 || l.Burst < held) {
+			d[l.Dimension] = l.Burst
+		}
+	}
+	return d
+}
+
 // Group answers the limits of a model at an account and the name of the models that
 // share them; no limits: the model is its own group.
 func Group(a *config.Account, model string) (*config.AccountLimits, string) {
@@ -231,7 +241,7 @@ func Fill(l *admission.Lane, u Upstream, entry *config.AccountLimits, limits []b
 	}
 	tokens, calls := Rates(limits)
 	if tokens > 0 || calls > 0 {
-		l.TokensPerSecond, l.CallsPerSecond = tokens, calls
+		l.TokensPerSecond, l.CallsPerSecond, l.Burst = tokens, calls, bursts(limits)
 	}
 	l.Unknown = entry == nil && u.Charging.Policy != budget.SlotOnly && !u.Preset.Keyless && len(u.Preset.Headers) > 0
 	l.Adapt(Adaptive(adaptive), u.ramp)
@@ -247,9 +257,9 @@ func (u Upstream) Health(retries *fallback.RetryBudget) *admission.Health {
 // Retries is a new budget of retries.
 func (u Upstream) Retries() *fallback.RetryBudget { return fallback.NewRetryBudget(u.retries) }
 
-// reserve is what less important calls leave of a continuous limit: about the largest
-// calls' worth, a sixth of the usual burst.
-const reserve = time.Second
+// reserve is what less important calls leave of a continuous limit: a third of the usual
+// burst.
+const reserve = 2 * time.Second
 
 // Adaptive turns the configuration's numbers into the pool's.
 func Adaptive(a config.Adaptive) admission.Adaptive {

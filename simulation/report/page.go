@@ -47,10 +47,10 @@ polyline { fill: none; stroke-width: 1.5; } .l0 { stroke: var(--c0); color: var(
 {{end}}
 <table><tr><th>account</th><th>attempts</th><th>429s</th><th>requests</th><th>tokens</th><th>quota used</th></tr>
 {{range .Accounts}}<tr><td>{{.Name}}</td><td>{{.Attempts}}</td><td>{{.Refused}}</td><td>{{.Requests}}</td><td>{{.Tokens}}</td><td>{{percent .Used}}</td></tr>{{end}}</table>
-<table><tr><th>class</th><th>arrived</th><th>served</th><th>refused</th><th>tokens</th><th>wait p50</th><th>p99</th></tr>
-{{$m := .Classes}}{{range classes .Classes}}<tr><td>{{.}}</td>{{with index $m .}}<td>{{.Arrived}}</td><td>{{share .Served .Arrived}}</td><td>{{.Refused}}</td><td>{{.Tokens}}</td><td>{{human .Wait.P50}}</td><td>{{human .Wait.P99}}</td>{{end}}</tr>{{end}}</table>
-<table><tr><th>client</th><th>arrived</th><th>served</th><th>refused</th><th>tokens</th><th>wait p50</th><th>p99</th></tr>
-{{$c := .Clients}}{{range byTokens .Clients}}<tr><td>{{.}}</td>{{with index $c .}}<td>{{.Arrived}}</td><td>{{share .Served .Arrived}}</td><td>{{.Refused}}</td><td>{{.Tokens}}</td><td>{{human .Wait.P50}}</td><td>{{human .Wait.P99}}</td>{{end}}</tr>{{end}}</table>
+<table><tr><th>class</th><th>arrived</th><th>served</th><th>queued</th><th>fell back</th><th>refused</th><th>shed</th><th>tokens</th><th>wait p50</th><th>p99</th></tr>
+{{$m := .Classes}}{{range classes .Classes}}<tr><td>{{.}}</td>{{with index $m .}}<td>{{.Arrived}}</td><td>{{share .Served .Arrived}}</td><td>{{.Waited}}</td><td>{{.FellBack}}</td><td>{{.Refused}}</td><td>{{.Shed}}</td><td>{{.Tokens}}</td><td>{{human .Wait.P50}}</td><td>{{human .Wait.P99}}</td>{{end}}</tr>{{end}}</table>
+<table><tr><th>client</th><th>arrived</th><th>served</th><th>queued</th><th>fell back</th><th>refused</th><th>shed</th><th>tokens</th><th>wait p50</th><th>p99</th></tr>
+{{$c := .Clients}}{{range byTokens .Clients}}<tr><td>{{.}}</td>{{with index $c .}}<td>{{.Arrived}}</td><td>{{share .Served .Arrived}}</td><td>{{.Waited}}</td><td>{{.FellBack}}</td><td>{{.Refused}}</td><td>{{.Shed}}</td><td>{{.Tokens}}</td><td>{{human .Wait.P50}}</td><td>{{human .Wait.P99}}</td>{{end}}</tr>{{end}}</table>
 </section>{{end}}
 </div>
 </body>

@@ -59,9 +59,11 @@ type Account struct {
 type Group struct {
 	Arrived  int   `json:"arrived"`
 	Served   int   `json:"served"`
-	Refused  int   `json:"refused"`
-	Failed   int   `json:"failed"`
+	Waited   int   `json:"waited"` // of those served
 	FellBack int   `json:"fell_back"`
+	Refused  int   `json:"refused"`
+	Shed     int   `json:"shed"` // of those refused
+	Failed   int   `json:"failed"`
 	Tokens   int64 `json:"tokens"`
 	Wait     Wait  `json:"wait"`
 }
@@ -102,7 +104,7 @@ func Of(r *simulation.Result) Report {
 func groups(m map[string]*simulation.GroupResult) map[string]Group {
 	out := make(map[string]Group, len(m))
 	for name, g := range m {
-		out[name] = Group{g.Arrived, g.Served, g.Refused, g.Failed, g.FellBack, g.Tokens, Wait(g.Wait)}
+		out[name] = Group{g.Arrived, g.Served, g.Waited, g.FellBack, g.Refused, g.Shed, g.Failed, g.Tokens, Wait(g.Wait)}
 	}
 	return out
 }

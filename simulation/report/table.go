@@ -47,10 +47,11 @@ func (r *Report) summary(w io.Writer) {
 }
 
 func (r *Report) groups(w io.Writer, what string, names []string, m map[string]Group) {
-	fmt.Fprintf(w, "\n%s\tarrived\tserved\trefused\tfailed\ttokens\twait p50\twait p99\n", what)
+	fmt.Fprintf(w, "\n%s\tarrived\tserved\tqueued\tfell back\trefused\tshed\tfailed\ttokens\twait p50\twait p99\n", what)
 	for _, n := range names {
 		g := m[n]
-		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\n", clean(n), g.Arrived, share(g.Served, g.Arrived), g.Refused, g.Failed, g.Tokens, human(g.Wait.P50), human(g.Wait.P99))
+		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", clean(n), g.Arrived, share(g.Served, g.Arrived), g.Waited, g.FellBack,
+			g.Refused, g.Shed, g.Failed, g.Tokens, human(g.Wait.P50), human(g.Wait.P99))
 	}
 }
 
