@@ -12,17 +12,31 @@ import (
 func (b *bucket) askRate(now Instant, before int64, p part) Instant {
 	n := p.n + b.within(p.late, b.horizon(now))
 	others := before + b.unheard(now)
-	if n > b.capacity { // above the burst: when the upstream's bucket is full, into debt
-		if others == 0 {
-			return b.tat
+	if n > b.capacity { // above the burst: when the bucket at the upstream is surely full, into debt
+		full := b.tat
+		if others > 0 {
+			full = max(full, now)
 		}
-		return max(b.tat, now) + b.cost(others)
+		return full + b.cost(others) + b.surely()
 	}
 	at := max(b.tat, now) + b.cost(others+b.due(now)) + b.cost(n) - b.cost(b.capacity)
+	if full := max(b.tat, now); others == 0 && at > full { // a full bucket takes what it holds: what is due comes later
+		at = full
+	}
 	if at > now && b.limit.Borrow && now >= b.borrowed && at-now <= Instant(b.window) {
 		return now
 	}
 	return at
+}
+
+// surely is how long a bucket has to have been full until it surely is at the upstream,
+// which counts a call some time after us, and an answer before us.
+func (b *bucket) surely() Instant {
+	if !b.limit.OutputAtEnd {
+		return 0
+	}
+	whole := b.cost(b.capacity)
+	return min(whole/50+b.cost(b.late), whole/4)
 }
 
 func (b *bucket) chargeRate(now Instant, n int64) {

@@ -62,8 +62,11 @@ func (b *bucket) straddles(now Instant) bool {
 // askFixed answers when p fits behind before units that are taken now.
 func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 	n := p.sum()
-	if b.limit.Carry && n <= b.amount {
+	if b.limit.Carry { // the upstream looks at what it charges now
 		n = p.n + b.within(p.late, b.horizon(now))
+		if p.n <= b.amount {
+			n = min(n, b.amount)
+		}
 	}
 	w := Instant(b.limit.Window)
 	next := b.start + w
@@ -73,8 +76,8 @@ func (b *bucket) askFixed(now Instant, before int64, p part) Instant {
 		ahead += before
 	}
 	due := b.due(now)
-	if n > b.amount { // what still comes may come first, and nothing may be owed then
-		due = b.late
+	if n > b.amount { // what still comes may come first, and the window may owe nothing then
+		due = b.within(b.late, Instant(b.lasts))
 	}
 	if b.fits(b.used+due+before, n) && (!straddling || b.fits(ahead+b.dueNext(), n)) {
 		return b.paced(now, b.start, b.used+due+before+n)
