@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sluice-gateway/sluice/web/access"
+	"github.com/sluice-gateway/sluice/web/access/accesstest"
+	"github.com/sluice-gateway/sluice/web/api"
+)
+
+const rootToken = "configured-token-of-the-tests"
+
+// running is the whole program inside this process.
+type running struct {
+	*service
+	t    *testing.T
+	base string // of the admin API
+}
+
+// runService runs the program with a configuration until the test ends.
+func runService(t *testing.T, yaml string) *running {
+	t.Helper()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "sluice.yaml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir) // the database and what lies beside it
+	s := &service{
+		flags: serveFlags{file: file, listen: "127.0.0.1:0", admin: "127.0.0.1:0"}, env: func(string) (string, bool) { return "", false },
+		out: io.Discard, errs: io.Discard, failed: make(chan error, 3), accounts: accesstest.New(),
+	}
+	if err := s.setUp(s.parts()); err != nil {
+		s.takeDown(s.notStopped)
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return &running{s, t, "http://" + s.admin.Addr().String() + api.Prefix}
+}
+
+// everything is a configuration that switches on all that has endpoints.
+const everything = `
+server: {admin_token: ` + rootToken + `, drain_timeout: 0s}
+providers:
+  p: {dialect: simulated, accounts: [{name: a, keys: [k1], limits: [{models: ["*"], rpm: 100}]}]}
+routes:
+  m: {targets: [p/m]}
+owners:
+  acme: {limits: {rpm: 10}}
+  other: {limits: {rpm: 20}}
+client_keys:
+  - {name: acme-key, key: sk-sluice-acme-key-0001, owner: acme}
+  - {name: other-key, key: sk-sluice-other-key-0001, owner: other}
+`
+
+// member makes a token of a role; key-owners are acme's.
+func (r *running) member(role access.Role, owner string) string {
+	r.t.Helper()
+	if role == "" {
+		return ""
+	}
+	_, secret, err := r.guard.CreateToken(r.t.Context(), access.NewTokenOptions{Name: string(role) + owner, Role: role, Owner: owner})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return secret
+}
+
+// ask sends a request with a token; what streams is left after its headers.
+func (r *running) ask(token, method, path, body string) (status int, text string) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, r.base+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		r.t.Errorf("%s %s: %v", method, path, err)
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		line, err := bufio.NewReader(resp.Body).ReadString('\n')
+		if err != nil {
+			r.t.Errorf("%s %s: %v", method, path, err)
+		}
+		return resp.StatusCode, line
+	}
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Errorf("%s %s: %v", method, path, err)
+	}
+	return resp.StatusCode, string(all)
+}
+
+// decisions reads the golden file: the roles by method and path; "" is nobody.
+func decisions(t *testing.T) map[string][]access.Role {
+	t.Helper()
+	text, err := os.ReadFile("testdata/roles.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]access.Role{}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] == "#" {
+			continue
+		}
+		if len(words) < 3 {
+			t.Fatalf("%q names nobody", line)
+		}
+		at := words[0] + " " + words[1]
+		if _, twice := out[at]; twice {
+			t.Errorf("%s stands there twice", at)
+		}
+		for _, w := range words[2:] {
+			if w == "everybody" {
+				out[at] = append([]access.Role{""}, api.Everybody()...)
+				continue
+			}
+			role, err := access.ParseRole(w)
+			if err != nil {
+				t.Fatalf("%s: %v", at, err)
+			}
+			out[at] = append(out[at], role)
+		}
+	}
+	return out
+}
+
+// fill puts something that does not exist into a path's parameters.
+func fill(path string) string {
+	for {
+		i, j := strings.Index(path, "{"), strings.Index(path, "}")
+		if i < 0 || j < i {
+			return path
+		}
+		path = path[:i] + "none-such" + path[j+1:]
+	}
+}
+
+// Every endpoint that the running program has, asked by every role and by nobody, over
+// HTTP: who is let through is what the golden file says, which was written by hand.
+func TestEveryEndpointAndEveryRole(t *testing.T) {
+	want := decisions(t)
+	r := runService(t, everything)
+	served, err := r.adminAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := map[access.Role]string{"": ""}
+	for _, role := range api.Everybody() {
+		owner := ""
+		if role == access.KeyOwner {
+			owner = "acme"
+		}
+		tokens[role] = r.member(role, owner)
+	}
+	for _, e := range served.Endpoints() {
+		at := e.Method + " " + e.Path
+		roles, decided := want[at]
+		if delete(want, at); !decided {
+			t.Errorf("%s (%s): nobody has decided who may use it: say so in testdata/roles.golden", at, e.ID)
+			continue
+		}
+		body := ""
+		if e.Body != nil || e.RawBody != "" {
+			body = "{" // whoever is let through changes nothing
+		}
+		for role, token := range tokens {
+			status, text := r.ask(token, e.Method, fill(e.Path), body)
+			let := !refused(role, status, text)
+			if let != slices.Contains(roles, role) {
+				t.Errorf("%s as %q: %d %.100s", at, role, status, text)
+			}
+		}
+	}
+	for at := range want {
+		t.Errorf("%s stands in testdata/roles.golden and is not served", at)
+	}
+}
+
+// refused says whether an answer keeps a role out, and checks how that is told.
+func refused(role access.Role, status int, text string) bool {
+	var told struct {
+		Error struct{ Message, Code string }
+	}
+	_ = json.Unmarshal([]byte(text), &told) // where it is not JSON it is no refusal
+	if role == "" {
+		return status == http.StatusUnauthorized && told.Error.Code == "unauthorized"
+	}
+	return status == http.StatusForbidden && told.Error.Code == "forbidden" && strings.HasPrefix(told.Error.Message, fmt.Sprintf("the role %s may not", role))
+}
