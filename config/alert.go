@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -16,7 +15,8 @@ type Alert struct {
 	// For is how long the condition must hold before the alert fires. Default zero: at
 	// once.
 	For time.Duration `yaml:"for"`
-	// Clear is the value at which a firing alert ends. Default: the condition's own.
+	// Clear is the value at which a firing alert ends. Default: 80 % of the condition's, or
+	// a quarter above it for < and <=.
 	Clear Bound `yaml:"clear"`
 	// Do is what happens when it fires. Default log.
 	Do []Action `yaml:"do"`
@@ -37,6 +37,8 @@ type Condition struct {
 type Bound struct {
 	Value float64
 	Given bool
+	// Text is the value as it was written: what its unit is depends on the reading.
+	Text string
 }
 
 // Action is one thing that an alert does.
@@ -62,7 +64,7 @@ func (a Action) String() string {
 
 // parseCondition reads a reading, a comparison and a value.
 func parseCondition(s string) (Condition, error) {
-	bad := errors.New("is not a condition such as queue_depth > 100, average_wait > 10s or spend >= 80%")
+	bad := errors.New("is not a condition such as queue_depth > 100, queue_wait > 10s or spend >= 80%")
 	fields := strings.Fields(s)
 	if len(fields) != 3 || strings.Trim(fields[0], "abcdefghijklmnopqrstuvwxyz_0123456789") != "" {
 		return Condition{}, bad
@@ -77,22 +79,33 @@ func parseCondition(s string) (Condition, error) {
 	return Condition{Reading: fields[0], Op: fields[1], Value: value.Value, Text: strings.Join(fields, " ")}, nil
 }
 
-// parseBound reads a number, a percentage (80% is 0.8) or a duration (10s is 10).
+// parseBound reads a number, a percentage (80% is 0.8), a duration (10s is 10) or a size.
 func parseBound(s string) (Bound, error) {
 	if f, err := parseRatio(s); err == nil {
-		return Bound{f, true}, nil
+		return Bound{f, true, s}, nil
 	}
 	if d, err := parseDuration(s); err == nil {
-		return Bound{d.Seconds(), true}, nil
+		return Bound{d.Seconds(), true, s}, nil
 	}
-	return Bound{}, errors.New("is not a value such as 50, 80% or 10s")
+	if n, err := parseSize(s); err == nil {
+		return Bound{float64(n), true, s}, nil
+	}
+	return Bound{}, errors.New("is not a value such as 50, 80%, 10s or 400MiB")
+}
+
+// Readings are what an alert may watch.
+func Readings() []string {
+	return []string{
+		"queue_depth", "queue_wait", "queue_oldest", "keys_down", "spend", "upstream_429", "error_rate", "key_error_rate", "shed_rate",
+		"ledger_lag", "config_conflict", "key_expires", "heap",
+	}
 }
 
 func (b Bound) String() string {
 	if !b.Given {
 		return ""
 	}
-	return strconv.FormatFloat(b.Value, 'g', -1, 64)
+	return b.Text
 }
 
 // decode reads an action: a word, or a mapping of one name.

@@ -95,7 +95,7 @@ func TestFull(t *testing.T) {
 		{"no levels", cfg.Budgets.Levels, ""},
 		{"header", cfg.Telemetry.OTLPHeaders[0].Value.Reveal(), "Bearer sk-otlp_token-0123456789abcdef"},
 		{"condition", cfg.Alerts[0].When, Condition{"queue_depth", ">", 100, "queue_depth > 100"}},
-		{"clear", cfg.Alerts[0].Clear, Bound{50, true}},
+		{"clear", cfg.Alerts[0].Clear, Bound{50, true, "50"}},
 		{"actions", len(cfg.Alerts[0].Do), 4},
 		{"shed", cfg.Alerts[0].Do[2], Action{Kind: "shed", Class: "low"}},
 		{"condition in seconds", cfg.Alerts[1].When.Value, 10.0},

@@ -31,7 +31,7 @@ client_keys:
     hash: sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff
 store: {dsn: ./sluice.db}
 telemetry: {otlp_endpoint: "http://127.0.0.1:4318", otlp_headers: {authorization: "Bearer ${TOKEN} secret-0005"}}
-alerts: [{name: a, when: x > 1, do: [{webhook: {url: https://hooks.example.com/secret-0006, secret: "secret-0007-0123456789"}}]}]
+alerts: [{name: a, when: heap > 1, do: [{webhook: {url: https://hooks.example.com/secret-0006, secret: "secret-0007-0123456789"}}]}]
 `
 
 func secrets() []string {
@@ -86,8 +86,8 @@ func TestPlaceholdersStayAtTheirPlace(t *testing.T) {
 	holder := placeholder("sk-client-0123456789abcd")
 	for _, text := range []string{
 		strings.Replace(small, "sk-upstream-0123456789", `"`+holder+`"`, 1),
-		small + "alerts: [{name: a, when: x > 1, do: [{webhook: {url: \"" + holder + "\", secret: 0123456789abcdef}}]}]\n",
-		small + "alerts: [{name: a, when: x > 1, do: [{webhook: {url: \"https://evil.example/" + holder + "\", secret: \"" + holder + "\"}}]}]\n",
+		small + "alerts: [{name: a, when: heap > 1, do: [{webhook: {url: \"" + holder + "\", secret: 0123456789abcdef}}]}]\n",
+		small + "alerts: [{name: a, when: heap > 1, do: [{webhook: {url: \"https://evil.example/" + holder + "\", secret: \"" + holder + "\"}}]}]\n",
 		strings.Replace(small, "sk-client-0123456789abcd", `"[secret 000000000000]"`, 1),
 	} {
 		_, err := ParseWith("", []byte(text), Options{Env: anyEnv, Known: []*Config{cfg}})
@@ -128,7 +128,7 @@ telemetry: {otlp_endpoint: "https://otlp.example", otlp_headers: {authorization:
 		"environment":        {swap("sk-second-0123456789", `"${HOME}"`), "may not be used here"},
 		"moved":              {swap("sk-second-0123456789", `"${ADMIN}"`), "may not be used here"},
 		"shown":              {swap("name: other", `name: "${APP}"`), "may not be used here"},
-		"sent":               {file + "alerts: [{name: a, when: x > 1, do: [{webhook: {url: \"https://evil.example/${UP}\", secret: 0123456789abcdef}}]}]\n", "may not be used here"},
+		"sent":               {file + "alerts: [{name: a, when: heap > 1, do: [{webhook: {url: \"https://evil.example/${UP}\", secret: 0123456789abcdef}}]}]\n", "may not be used here"},
 		"file":               {swap("sk-second-0123456789", `"${file:/etc/passwd}"`), "may not be used here"},
 		"command":            {swap("sk-second-0123456789", `"${command:id}"`), "may not be used here"},
 		"another host":       {swap("one.example", "evil.example"), "belongs to https://one.example: a configuration from the admin API cannot have it sent to https://evil.example"},

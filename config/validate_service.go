@@ -207,6 +207,9 @@ func (v *validator) condition(at string, a *Alert) {
 	switch {
 	case a.When.Reading == "":
 		v.problem(at+".when", "is needed: a condition such as queue_depth > 100")
+	case !slices.Contains(Readings(), a.When.Reading):
+		v.problem(at+".when", "there is nothing to watch named %s; %s", quote(a.When.Reading), suggest(a.When.Reading, Readings()))
+	case a.When.Reading == "key_expires": // days, which may be written as a duration on one side only
 	case a.Clear.Given && strings.HasPrefix(a.When.Op, ">") && a.Clear.Value > a.When.Value,
 		a.Clear.Given && strings.HasPrefix(a.When.Op, "<") && a.Clear.Value < a.When.Value:
 		v.problem(at+".clear", "lies on the side of the bound where the alert fires")
