@@ -10,6 +10,6 @@
 // threshold fires once.
 //
 // An [Engine] takes readings with the moment they were taken and answers what has changed.
-// It has no clock and does no I/O; who is told, and how, is its caller's business. What it
-// keeps is bounded: alerts per rule, and changes of the past.
+// It has no clock and does no I/O; who is told, and how, is its caller's business. The alerts
+// that it follows per rule are bounded.
 package alerts

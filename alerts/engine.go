@@ -8,14 +8,9 @@ import (
 	"time"
 )
 
-// Bounds of what an engine keeps.
-const (
-	// MaxAlerts is how many sets of labels of one rule are followed at once; more are
-	// only counted.
-	MaxAlerts = 200
-	// MaxHistory is how many changes are remembered.
-	MaxHistory = 500
-)
+// MaxAlerts is how many sets of labels of one rule are followed at once; more are only
+// counted.
+const MaxAlerts = 200
 
 // Reading is one number.
 type Reading struct {
@@ -69,9 +64,7 @@ type Status struct {
 
 // Engine follows rules. It is not safe for concurrent use.
 type Engine struct {
-	rules   []*followed
-	history []Change // a ring
-	next    int
+	rules []*followed
 }
 
 type followed struct {
@@ -108,7 +101,7 @@ func (e *Engine) Configure(now time.Time, rules []Rule) []Change {
 	var out []Change
 	for _, o := range old {
 		if o != nil {
-			out = e.sweep(now, o, nil, out)
+			out = o.sweep(now, nil, out)
 		}
 	}
 	return out
@@ -139,10 +132,10 @@ func (e *Engine) Observe(now time.Time, readings []Reading) []Change {
 				continue // nobody knows: it stays as it is
 			}
 			if c, changed := f.step(now, id, r, unmuted); changed {
-				out = append(out, e.remember(f, now, c))
+				out = append(out, f.change(now, c))
 			}
 		}
-		out = e.sweep(now, f, seen, out)
+		out = f.sweep(now, seen, out)
 	}
 	return out
 }
@@ -188,7 +181,7 @@ func (f *followed) step(now time.Time, id string, r Reading, unmuted bool) (Aler
 }
 
 // sweep resolves what fires and was not seen, and forgets what was pending.
-func (e *Engine) sweep(now time.Time, f *followed, seen map[string]bool, out []Change) []Change {
+func (f *followed) sweep(now time.Time, seen map[string]bool, out []Change) []Change {
 	for _, id := range slices.Sorted(maps.Keys(f.alerts)) {
 		if seen[id] {
 			continue
@@ -197,21 +190,14 @@ func (e *Engine) sweep(now time.Time, f *followed, seen map[string]bool, out []C
 		delete(f.alerts, id)
 		if a.State == Firing {
 			a.State, a.Gone = Resolved, true
-			out = append(out, e.remember(f, now, *a))
+			out = append(out, f.change(now, *a))
 		}
 	}
 	return out
 }
 
-func (e *Engine) remember(f *followed, now time.Time, a Alert) Change {
-	c := Change{Alert: a, At: now, Muted: now.Before(f.muted)}
-	if len(e.history) < MaxHistory {
-		e.history = append(e.history, c)
-		return c
-	}
-	e.history[e.next] = c
-	e.next = (e.next + 1) % MaxHistory
-	return c
+func (f *followed) change(now time.Time, a Alert) Change {
+	return Change{Alert: a, At: now, Muted: now.Before(f.muted)}
 }
 
 // Mute keeps a rule's changes from being told until a moment; a moment that is over ends
@@ -239,13 +225,6 @@ func (e *Engine) Status() []Status {
 		}
 		out = append(out, s)
 	}
-	return out
-}
-
-// History answers the last changes, the latest first.
-func (e *Engine) History() []Change {
-	out := slices.Concat(e.history[e.next:], e.history[:e.next])
-	slices.Reverse(out)
 	return out
 }
 
