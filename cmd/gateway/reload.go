@@ -72,9 +72,14 @@ func (s *service) reload() error {
 	if err != nil {
 		return err
 	}
+	watch, err := s.alerting.Prepare(cfg)
+	if err != nil {
+		return err
+	}
 	if err := s.gateway.Apply(cfg); err != nil {
 		return err
 	}
+	watch()
 	s.guard.Apply(accessSettings(cfg))
 	s.log.Info("configuration loaded", "file", s.flags.file)
 	return nil

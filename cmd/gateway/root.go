@@ -74,6 +74,9 @@ read, and programs of ${command:…} run; nothing else is started and nothing is
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file, env)
+			if err == nil {
+				err = checkAlerts(cfg)
+			}
 			if err != nil {
 				sayProblems(cmd.ErrOrStderr(), file, err)
 				return errSaid

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/control/alerting"
 	"github.com/sluice-gateway/sluice/control/live"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/providers/openai"
@@ -75,6 +76,9 @@ type service struct {
 	meter     *live.Meter
 	live      *live.Hub
 
+	alertMeter *alerting.Meter
+	alerting   *alerting.Alerting
+
 	api, admin *listener
 	listeners  []*listener
 	failed     chan error // of listeners
@@ -98,6 +102,7 @@ func (s *service) parts() []part {
 		{"estimator", s.setUpEstimator},
 		{"gateway", s.setUpGateway},
 		{"levels", s.setUpLevels},
+		{"alerting", s.setUpAlerting},
 		{"reload", s.setUpReload},
 		{"access", s.setUpAccess},
 		{"metrics listener", s.setUpMetricsListener},
@@ -118,8 +123,9 @@ func (s *service) setUpTelemetry() error {
 	}
 	s.metrics = telemetry.NewMetrics()
 	s.meter = live.NewMeter()
-	s.live = live.NewHub(live.Options{Source: &s.plane, Meter: s.meter})
-	s.sinks = append(s.sinks, s.metrics, telemetry.NewRecordLogger(s.log), s.meter, s.live)
+	s.live = live.NewHub(live.Options{Source: &s.plane, Meter: s.meter, Alerts: s.firing})
+	s.alertMeter = alerting.NewMeter()
+	s.sinks = append(s.sinks, s.metrics, telemetry.NewRecordLogger(s.log), s.meter, s.live, s.alertMeter)
 	return nil
 }
 
@@ -224,6 +230,7 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),
+			api.AlertEndpoints(s.alerting),
 			api.AboutEndpoints(s.about),
 			api.PlaygroundEndpoints(s.gateway),
 		),

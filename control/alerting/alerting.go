@@ -79,17 +79,26 @@ func New(o Options, own []config.Alert) (*Alerting, error) {
 	if o.Transport != nil {
 		a.client.Transport = o.Transport
 	}
-	a.life, a.end = context.WithCancel(context.Background())
-	return a, a.Configure(own)
-}
-
-// Configure replaces the rules; on an error the old ones stay. Alerts of rules whose
-// condition stays go on.
-func (a *Alerting) Configure(own []config.Alert) error {
 	rules, err := Rules(own)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	a.life, a.end = context.WithCancel(context.Background())
+	a.follow(rules)
+	return a, nil
+}
+
+// Prepare checks the rules of a configuration; commit replaces the ones in force. Alerts
+// of rules whose condition stays go on.
+func (a *Alerting) Prepare(cfg *config.Config) (commit func(), err error) {
+	rules, err := Rules(cfg.Alerts)
+	if err != nil {
+		return nil, err
+	}
+	return func() { a.follow(rules) }, nil
+}
+
+func (a *Alerting) follow(rules []Rule) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	old := a.rules
@@ -111,7 +120,6 @@ func (a *Alerting) Configure(own []config.Alert) error {
 	}
 	a.connect(wanted)
 	a.applyShedding()
-	return nil
 }
 
 // connect begins receivers that are wanted and ends the others; the lock is held.

@@ -317,15 +317,17 @@ func TestReconfiguring(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		bad := own(t, `[{name: queue, when: queue_depth > 100, do: [disable_key]}]`)
-		if err := a.Configure(bad); err == nil || !strings.Contains(err.Error(), "alert queue: disable_key needs a condition about one key") {
+		if _, err := a.Prepare(&config.Config{Alerts: bad}); err == nil || !strings.Contains(err.Error(), "alert queue: disable_key needs a condition about one key") {
 			t.Errorf("%v", err)
 		}
 		if shed != shedding.Low || len(a.Alerts().Webhooks) != 1 {
 			t.Error("what could not be used has changed something")
 		}
-		if err := a.Configure(own(t, `[{name: queue, disabled: true}]`)); err != nil {
-			t.Fatal(err)
+		commit, err := a.Prepare(&config.Config{Alerts: own(t, `[{name: queue, disabled: true}]`)})
+		if err != nil || len(a.Alerts().Webhooks) != 1 {
+			t.Fatalf("%v, or it took place before it was to", err)
 		}
+		commit()
 		all := a.Alerts()
 		if shed != shedding.Classes || len(all.Webhooks) != 0 || all.History[0].State != "resolved" {
 			t.Errorf("shed %v, %+v", shed, all)

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
@@ -98,6 +99,7 @@ func newAPI(t *testing.T, audit Auditor) *API {
 	endpoints = append(endpoints, BudgetEndpoints(plane{})...)
 	endpoints = append(endpoints, UpstreamEndpoints(plane{})...)
 	endpoints = append(endpoints, ExplainEndpoints(plane{})...)
+	endpoints = append(endpoints, AlertEndpoints(watcher{map[string]time.Time{}})...)
 	endpoints = append(endpoints, ReloadEndpoints(func() error { return nil })...)
 	a, err := New(Options{Endpoints: endpoints, Authenticate: as, Audit: audit, Version: "v1"})
 	if err != nil {
@@ -218,7 +220,7 @@ func TestTheDocumentIsWhatIsServed(t *testing.T) {
 	}
 	for _, c := range []struct{ method, path, body string }{
 		{"GET", "/budgets", ""}, {"GET", "/upstreams", ""}, {"POST", "/explain", `{"model":"m"}`}, {"POST", "/explain", `{"request":{"model":"nowhere"}}`},
-		{"GET", "/explain/req_1", ""}, {"GET", "/explain/req_2", ""}, {"POST", "/reload", ""}, {"PUT", "/things/7", `{"name":"x"}`},
+		{"GET", "/explain/req_1", ""}, {"GET", "/explain/req_2", ""}, {"POST", "/reload", ""}, {"GET", "/alerts", ""}, {"PATCH", "/alerts/queue", `{"muted_until":null}`}, {"PUT", "/things/7", `{"name":"x"}`},
 	} {
 		r := httptest.NewRequest(c.method, "http://admin.test"+Prefix+c.path, strings.NewReader(c.body))
 		r.Header.Set("X-Role", "admin")
