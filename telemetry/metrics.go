@@ -76,6 +76,17 @@ func (m *Metrics) Handler() http.Handler {
 // Observe adds the gauges of a source; call it once.
 func (m *Metrics) Observe(s Source) { m.registry.MustRegister(newGauges(s)) }
 
+// Gauge adds a gauge whose value is asked at every scrape; call it once per name and
+// labels. value must be safe for concurrent use.
+func (m *Metrics) Gauge(name, help string, labels map[string]string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sluice_" + name, Help: help, ConstLabels: labels}, value))
+}
+
+// Counter adds a counter likewise; its value never falls.
+func (m *Metrics) Counter(name, help string, labels map[string]string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "sluice_" + name, Help: help, ConstLabels: labels}, value))
+}
+
 type outcomeLabels struct{ route, model, provider, priority, outcome string }
 
 type outcomeSeries struct {

@@ -39,6 +39,8 @@ func (source) SelfProtection() Protection {
 func TestMetrics(t *testing.T) {
 	m := NewMetrics()
 	m.Observe(source{})
+	m.Gauge("waiting", "Rows.", nil, func() float64 { return 4 })
+	m.Counter("lost_total", "Rows.", map[string]string{"kind": "request"}, func() float64 { return 5 })
 	m.Record(sample())
 	m.Record(&Record{Outcome: "shed", Priority: "low", ShedReason: "shed", Fault: FaultPolicy})
 	w := httptest.NewRecorder()
@@ -56,6 +58,7 @@ func TestMetrics(t *testing.T) {
 		`sluice_queue_depth{class="low"} 3`, `sluice_key_up{account="a",key="abc",provider="p"} 1`, `sluice_in_flight 7`,
 		`sluice_key_expires_timestamp_seconds{account="a",key="abc",provider="p"} 1.8e+09`,
 		`sluice_queue_wait_seconds_count{class="normal"} 1`, `sluice_estimate_error_ratio_count{model="qwen-plus",route="qwen3-max"} 1`,
+		"sluice_waiting 4", `sluice_lost_total{kind="request"} 5`,
 		"process_open_fds", "go_goroutines",
 	} {
 		if !strings.Contains(w.Body.String(), want) {
