@@ -81,6 +81,7 @@ func (s *service) reload() error {
 	}
 	watch()
 	s.guard.Apply(accessSettings(cfg))
+	s.keepLedger(cfg)
 	s.log.Info("configuration loaded", "file", s.flags.file)
 	return nil
 }

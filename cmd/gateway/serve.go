@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 	_ "time/tzdata" // time zones of limits, also where the system has none
 
@@ -15,6 +16,7 @@ import (
 	"github.com/sluice-gateway/sluice/control/alerting"
 	"github.com/sluice-gateway/sluice/control/live"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/ledger"
 	"github.com/sluice-gateway/sluice/providers/openai"
 	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web"
@@ -68,6 +70,9 @@ type service struct {
 	log       *slog.Logger
 	metrics   *telemetry.Metrics
 	sinks     telemetry.Multi // take every record; complete before the gateway is made
+	store     database
+	ledger    *ledger.Writer
+	kept      atomic.Pointer[config.Store] // what is kept, and for how long
 	estimator *tokens.Estimator
 	gateway   *gateway.Gateway
 	accounts  access.Store // nil: none are kept
@@ -99,6 +104,9 @@ func (s *service) parts() []part {
 	return []part{
 		{"configuration", s.setUpConfig},
 		{"telemetry", s.setUpTelemetry},
+		{"store", s.setUpStore},
+		{"ledger", s.setUpLedger},
+		{"traces", s.setUpTraces},
 		{"estimator", s.setUpEstimator},
 		{"gateway", s.setUpGateway},
 		{"levels", s.setUpLevels},
@@ -148,7 +156,7 @@ func (s *service) setUpGateway() (err error) {
 	connector := newConnector(s.estimator)
 	s.gateway, err = gateway.New(gateway.Options{
 		Config: s.cfg, Connect: connector.connect, Tokens: s.estimator, Log: s.log,
-		Embeddings: openai.ConvertEmbeddings, Sink: s.sinks,
+		Embeddings: openai.ConvertEmbeddings, Sink: s.sinks, Content: s.keptContent,
 	})
 	if err != nil {
 		return err

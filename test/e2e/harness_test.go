@@ -90,6 +90,7 @@ func start(t testing.TB, yaml string) *gateway {
 	g.write(yaml)
 	g.cmd = exec.Command(binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	g.cmd.Dir = filepath.Dir(file) // the database and what lies beside it
+	g.cmd.Dir = filepath.Dir(file) // its database is beside its configuration
 	stderr, err := g.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
