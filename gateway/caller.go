@@ -123,6 +123,43 @@ func (g *Gateway) storedKey(name string) *auth.Live {
 	return found
 }
 
+// bucketsOf answers the buckets of scopes, a key's under the name that people know.
+func (g *Gateway) bucketsOf(scopes []*budget.Scope, key string) []BucketState {
+	var out []BucketState
+	for _, s := range scopes {
+		name := s.Name()
+		if s.Kind() == budget.ScopeClientKey {
+			name = key
+		}
+		for _, v := range s.View(g.clock.now(), nil) {
+			out = append(out, BucketState{s.Kind().String(), name, v})
+		}
+	}
+	return out
+}
+
+// FiledKeyBuckets answers the buckets of a key of the configuration and its owner's, by
+// the key's name.
+func (g *Gateway) FiledKeyBuckets(name string) []BucketState {
+	for _, c := range g.current.Load().clients {
+		if c.key.Name == name {
+			return g.bucketsOf(c.scopes, name)
+		}
+	}
+	return nil
+}
+
+// OwnerBuckets answers an owner's buckets as they are now: the file's, or else a stored
+// one's.
+func (g *Gateway) OwnerBuckets(name string) []BucketState {
+	_, scope, ring, err := g.keyring.ownerOf(g.current.Load(), name)
+	defer g.keyring.let(ring)
+	if err != nil || scope == nil {
+		return nil
+	}
+	return g.bucketsOf([]*budget.Scope{scope}, "")
+}
+
 // KeyBuckets answers a stored key's own buckets and its owner's as they are now; false:
 // there is no such key.
 func (g *Gateway) KeyBuckets(id string) ([]BucketState, bool) {
@@ -135,15 +172,5 @@ func (g *Gateway) KeyBuckets(id string) ([]BucketState, bool) {
 		return nil, true
 	}
 	defer g.keyring.leave(ring)
-	var out []BucketState
-	for _, s := range c.scopes {
-		name := s.Name()
-		if s.Kind() == budget.ScopeClientKey {
-			name = c.key.Name
-		}
-		for _, v := range s.View(g.clock.now(), nil) {
-			out = append(out, BucketState{s.Kind().String(), name, v})
-		}
-	}
-	return out, true
+	return g.bucketsOf(c.scopes, c.key.Name), true
 }

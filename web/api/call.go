@@ -79,6 +79,10 @@ func (c *Call) Decode(v any) error {
 	if err != nil {
 		return err
 	}
+	return decode(data, v)
+}
+
+func decode(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

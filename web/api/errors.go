@@ -73,9 +73,12 @@ type errorBody struct {
 func asError(err error) (*Error, bool) {
 	var e *Error
 	var r *access.Refusal
+	var fields auth.FieldErrors
 	switch {
 	case errors.As(err, &e):
 		return e, true
+	case errors.As(err, &fields):
+		return Invalid("some values cannot be used", fields), true
 	case errors.As(err, &r):
 		return &Error{Status: r.Status, Code: r.Code, Message: r.Message, Fields: r.Fields, RetryAfter: r.RetryAfter}, r.Cause == nil
 	case errors.Is(err, auth.ErrNotFound):
