@@ -20,11 +20,12 @@ import (
 
 // The contracts that Store implements.
 var (
-	_ auth.KeyStore = (*Store)(nil)
-	_ ledger.Store  = (*Store)(nil)
-	_ access.Store  = (*Store)(nil)
-	_ history.Store = (*Store)(nil)
-	_ vault.Store   = (*Store)(nil)
+	_ auth.KeyStore   = (*Store)(nil)
+	_ auth.KeyScanner = (*Store)(nil)
+	_ ledger.Store    = (*Store)(nil)
+	_ access.Store    = (*Store)(nil)
+	_ history.Store   = (*Store)(nil)
+	_ vault.Store     = (*Store)(nil)
 )
 
 // Dialect is where the engines differ.

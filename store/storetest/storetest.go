@@ -21,6 +21,7 @@ import (
 // Store is a store whole.
 type Store interface {
 	auth.KeyStore
+	auth.KeyScanner
 	ledger.Store
 	access.Store
 	history.Store
@@ -47,6 +48,7 @@ func Run(t *testing.T, e Engine) {
 		test func(t *testing.T, e Engine)
 	}{
 		{"Keys", testKeys},
+		{"KeyScan", testKeyScan},
 		{"KeyGuards", testKeyGuards},
 		{"Owners", testOwners},
 		{"KeysAgainstAModel", testKeysAgainstAModel},
