@@ -203,6 +203,22 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// Whether a stored admin could sign in is known only when the program starts.
+func TestAnAdminListenerForEverybodyWarns(t *testing.T) {
+	const text = "server: {admin_listen: '%s'%s}\nproviders: {openai: {accounts: [{keys: [sk-0123456789]}]}}\nroutes: {m: {targets: [openai/m]}}\n"
+	for _, c := range []struct {
+		listen, more string
+		warns        bool
+	}{
+		{"0.0.0.0:8081", "", true}, {"0.0.0.0:8081", ", admin_token: a-token-of-the-tests", false}, {"127.0.0.1:8081", "", false},
+	} {
+		got := mustParse(t, fmt.Sprintf(text, c.listen, c.more)).Warnings().Error()
+		if strings.Contains(got, "reachable from other machines") != c.warns {
+			t.Errorf("%s%s: %q", c.listen, c.more, got)
+		}
+	}
+}
+
 func TestReferences(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "key"), []byte("sk-from-file-0123456789\n"), 0o600); err != nil {

@@ -10,12 +10,13 @@ type Server struct {
 	// Listen is the address of the API. Default 127.0.0.1:8080.
 	Listen string `yaml:"listen"`
 	// AdminListen is the address of /metrics and the admin API. Default
-	// 127.0.0.1:8081. Beyond loopback it needs an AdminToken.
+	// 127.0.0.1:8081. Beyond loopback the gateway starts only with an AdminToken, or
+	// where an account of the role admin is stored.
 	AdminListen string `yaml:"admin_listen"`
 	// MetricsListen serves /metrics a second time. Default empty: nowhere else.
 	MetricsListen string `yaml:"metrics_listen"`
-	// AdminToken is the bearer token of the admin API. Empty: one is made at start
-	// and shown once, which is possible only on a loopback AdminListen.
+	// AdminToken is an admin's bearer token for the admin API. Empty: where no admin is
+	// stored, one is made at start and shown once, on a loopback AdminListen only.
 	AdminToken Secret `yaml:"admin_token"`
 	// MaxBody bounds a request's body in bytes. Default 20 MiB; zero is refused.
 	MaxBody int64 `yaml:"max_body,size"`

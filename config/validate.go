@@ -107,7 +107,7 @@ func (v *validator) server() {
 	if s.AdminToken == "" && v.given("server.admin_token") && !v.broken["server.admin_token"] {
 		v.problem("server.admin_token", "is empty; leave it out to have one made at start")
 	} else if s.AdminToken == "" && !loopback(s.AdminListen) {
-		v.problem("server.admin_listen", "%s is reachable from other machines and needs server.admin_token", quote(s.AdminListen))
+		v.warn("server.admin_listen", "%s is reachable from other machines: without server.admin_token the gateway starts only where an account or a token of the role admin is stored", quote(s.AdminListen))
 	}
 	v.secret("server.admin_token", s.AdminToken, 16)
 	if s.MaxBody < 1<<10 || s.MaxBody > 1<<30 {
