@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -225,6 +226,28 @@ func (d *Directory) Owners() []*StoredOwner {
 // OwnerChanges grows with every change of an owner: whoever made something of owners
 // knows by it whether to look again.
 func (d *Directory) OwnerChanges() int64 { return d.ownerChanges.Load() }
+
+// Limited says whether any key or owner has one of these limits.
+func (d *Directory) Limited(names ...string) bool {
+	has := func(limits map[string]string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return limits[n] != "" })
+	}
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	for _, p := range d.profiles.byDigest {
+		if has(p.value.Limits) {
+			return true
+		}
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, o := range d.owners {
+		if has(o.Limits) {
+			return true
+		}
+	}
+	return false
+}
 
 // KeysOf is how many keys belong to an owner.
 func (d *Directory) KeysOf(owner string) int {

@@ -170,7 +170,7 @@ func (g *Gateway) swap(cfg *config.Config, n, old *generation) {
 	g.keyring.handOver(old, n)
 	g.current.Store(n)
 	g.sayTwice(n)
-	if names := n.unpriced(g.clock.time(g.clock.now())); len(names) > 0 {
+	if names := g.unpriced(n); len(names) > 0 {
 		g.log.Warn("models without a price cost nothing, and limits in dollars do not see them: add them to prices", "models", names)
 	}
 	g.cache.Configure(cache.Options{Memory: max(cfg.Cache.Memory, 1), MaxEntry: cfg.Cache.MaxEntry}) // zero means nothing here
@@ -179,6 +179,9 @@ func (g *Gateway) swap(cfg *config.Config, n, old *generation) {
 		MaxInFlight: int64(cfg.Server.MaxInFlight), MaxBodyBytes: cfg.Server.MaxBodyMemory, HeapShare: cfg.Server.HeapLimit,
 	})
 }
+
+// Config is the configuration in force; it must not be changed.
+func (g *Gateway) Config() *config.Config { return g.current.Load().cfg }
 
 // Run does the background work (probing keys, taking out those that expire, watching
 // the process) until the context ends.

@@ -60,9 +60,9 @@ func (t *target) spent(at time.Time, u providers.Usage) int64 {
 	return t.cost(at, prices.Usage{Input: u.Input, CachedInput: u.Cached, CacheWrite: u.CacheWrite, Output: u.Output})
 }
 
-// unpriced names the models that are routed, have no price, and are reached by somebody
-// whose limits are in dollars.
-func (n *generation) unpriced(at time.Time) []string {
+// unpriced names the models that are routed and have no price, where somebody's limits
+// are in dollars.
+func (g *Gateway) unpriced(n *generation) []string {
 	dollars := false
 	look := func(l *config.Limits) {
 		dollars = dollars || l.Find("usd_per_day") != nil || l.Find("usd_per_month") != nil
@@ -76,9 +76,14 @@ func (n *generation) unpriced(at time.Time) []string {
 	for i := range n.cfg.Routes {
 		look(&n.cfg.Routes[i].Limits)
 	}
-	if !dollars {
+	if !dollars && !g.keyring.directory.Limited("usd_per_day", "usd_per_month") {
 		return nil
 	}
+	return n.withoutPrice(g.clock.time(g.clock.now()))
+}
+
+// withoutPrice names the routed models that have no price.
+func (n *generation) withoutPrice(at time.Time) []string {
 	var out []string
 	for i := range n.cfg.Routes {
 		for _, t := range n.routes[n.cfg.Routes[i].Name].targets {
@@ -88,4 +93,10 @@ func (n *generation) unpriced(at time.Time) []string {
 		}
 	}
 	return out
+}
+
+// Unpriced names the routed models that have no price, for which limits in dollars are
+// blind.
+func (g *Gateway) Unpriced() []string {
+	return g.current.Load().withoutPrice(g.clock.time(g.clock.now()))
 }

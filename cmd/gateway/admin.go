@@ -12,23 +12,7 @@ import (
 type dataPlane struct{ *gateway.Gateway }
 
 // Budgets answers every live bucket.
-func (d dataPlane) Budgets() []api.Budget {
-	now := d.Now()
-	var out []api.Budget
-	for _, b := range d.BucketStates() {
-		full := int64(-1)
-		if wait := b.Full.Sub(now); b.Full < gateway.Never {
-			full = wait.Milliseconds()
-		}
-		out = append(out, api.Budget{
-			Scope: b.Scope, Name: b.Name, Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(),
-			Amount: b.Limit.Amount, WindowMS: b.Limit.Window.Milliseconds(), Capacity: b.Capacity,
-			Level: b.Level, Reserved: b.Reserved, Debt: b.Debt, Learned: b.Limit.Learned, FullInMS: full,
-			Effective: b.Amount, Told: b.Told, Ratio: b.Ratio,
-		})
-	}
-	return out
-}
+func (d dataPlane) Budgets() []api.Budget { return d.budgets(d.BucketStates()) }
 
 // Explain tells what would become of a request now.
 func (d dataPlane) Explain(ctx context.Context, q api.Question) (*telemetry.Explanation, error) {

@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/control/alerting"
+	"github.com/sluice-gateway/sluice/control/clients"
 	"github.com/sluice-gateway/sluice/control/live"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/ledger"
@@ -71,6 +73,8 @@ type service struct {
 	metrics   *telemetry.Metrics
 	sinks     telemetry.Multi // take every record; complete before the gateway is made
 	store     database
+	keys      *auth.Directory // stored client keys
+	clients   *clients.Service
 	ledger    *ledger.Writer
 	kept      atomic.Pointer[config.Store] // what is kept, and for how long
 	estimator *tokens.Estimator
@@ -107,6 +111,7 @@ func (s *service) parts() []part {
 		{"store", s.setUpStore},
 		{"ledger", s.setUpLedger},
 		{"traces", s.setUpTraces},
+		{"client keys", s.setUpClients},
 		{"estimator", s.setUpEstimator},
 		{"gateway", s.setUpGateway},
 		{"levels", s.setUpLevels},
@@ -155,7 +160,7 @@ func (s *service) setUpEstimator() error {
 func (s *service) setUpGateway() (err error) {
 	connector := newConnector(s.estimator)
 	s.gateway, err = gateway.New(gateway.Options{
-		Config: s.cfg, Connect: connector.connect, Tokens: s.estimator, Log: s.log,
+		Config: s.cfg, Keys: s.keys, Connect: connector.connect, Tokens: s.estimator, Log: s.log,
 		Embeddings: openai.ConvertEmbeddings, Sink: s.sinks, Content: s.keptContent,
 	})
 	if err != nil {
@@ -233,6 +238,8 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.AccountEndpoints(s.guard),
 			api.TokenEndpoints(s.guard),
 			api.AuditEndpoints(s.guard),
+			api.KeyEndpoints(s.clients, &s.plane, s.gateway.Config),
+			api.OwnerEndpoints(s.clients, &s.plane, s.gateway.Config),
 			api.BudgetEndpoints(&s.plane),
 			api.UpstreamEndpoints(&s.plane),
 			api.ExplainEndpoints(&s.plane),
