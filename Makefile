@@ -11,7 +11,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHED      = $(shell grep -rlE --include='*_test.go' --exclude-dir=node_modules '^func Benchmark' . | xargs -n1 dirname | sort -u)
 GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*' -not -path './.git/*')
 
-.PHONY: help build run test bench sim realtime lint gofmt vet staticcheck fmt fuzz cover differential vendor-web docker clean ci
+.PHONY: help build run test bench sim realtime crash lint gofmt vet staticcheck fmt fuzz cover differential vendor-web docker clean ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,6 +35,9 @@ sim: ## docs/zero-429.md's tables: recorded traffic in virtual time, five seeds 
 
 realtime: ## the recording over HTTP in real time, then with a kill -9 in the middle; REALTIME (5m) each
 	go run ./test/bench -realtime $(REALTIME) $(REALTIMEARGS)
+
+crash: ## 200 × kill -9 under load, and a full disk: is a row missing? (CRASHARGS="-short" is quick)
+	go run ./test/crash $(CRASHARGS)
 
 lint: gofmt vet staticcheck ## gofmt, go vet and staticcheck
 

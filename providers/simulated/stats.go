@@ -72,7 +72,7 @@ func (s *Server) Total() (t Stats) {
 
 func (s *Server) serveStats(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"data": s.Stats()}) // the reader may have gone
+	_ = json.NewEncoder(w).Encode(map[string]any{"data": s.Stats(), "total": s.Total()}) // the reader may have gone
 }
 
 func (s *Server) serveReset(w http.ResponseWriter, _ *http.Request) {
