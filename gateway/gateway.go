@@ -205,6 +205,7 @@ func (g *Gateway) watchProcess(ctx context.Context) {
 			return
 		case <-tick.C:
 			g.guard.Refresh()
+			g.watchClock(time.Now())
 		}
 	}
 }
