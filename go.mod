@@ -28,6 +28,7 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // spans
 	go.opentelemetry.io/proto/otlp v1.11.0 // tests: what a collector is sent
 	go.uber.org/goleak v1.3.0 // tests: goroutines that stay behind
+	golang.org/x/net v0.62.0 // netutil: a listener with a bound on its connections
 	golang.org/x/oauth2 v0.38.0 // the code exchange of that sign-in, with PKCE
 	google.golang.org/protobuf v1.36.12 // tests: reading it
 	modernc.org/sqlite v1.62.0 // SQLite without cgo, so that the program stays one static file
@@ -75,7 +76,6 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/crypto v0.59.0 // indirect
-	golang.org/x/net v0.62.0 // indirect
 	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/text v0.44.0 // indirect

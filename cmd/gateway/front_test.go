@@ -67,7 +67,7 @@ func serveFront(t *testing.T, s frontSettings) (*listener, func(frontSettings) e
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := listen("127.0.0.1:0", f, slog.New(slog.DiscardHandler))
+	l, err := listen("127.0.0.1:0", f, slog.New(slog.DiscardHandler), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

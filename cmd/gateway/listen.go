@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"golang.org/x/net/netutil"
 )
 
 // Bounds of every listener: a client gets its headers in within readHeaders, and an
@@ -30,10 +32,15 @@ type listener struct {
 	server *http.Server
 }
 
-func listen(addr string, f *front, log *slog.Logger) (*listener, error) {
+// listen opens a listener that has so many connections at once, at most; the others wait
+// to be accepted. Zero: any number.
+func listen(addr string, f *front, log *slog.Logger, atMost int) (*listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, err
+	}
+	if atMost > 0 {
+		l = netutil.LimitListener(l, atMost)
 	}
 	return &listener{Listener: l, front: f, server: &http.Server{
 		Handler: f, ReadHeaderTimeout: readHeaders, IdleTimeout: idleConnection, MaxHeaderBytes: maxHeaders,

@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-gateway/sluice/control/clients"
 	"github.com/sluice-gateway/sluice/control/live"
 	"github.com/sluice-gateway/sluice/gateway"
+	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/ledger"
 	"github.com/sluice-gateway/sluice/providers/openai"
 	"github.com/sluice-gateway/sluice/telemetry"
@@ -180,7 +181,7 @@ func (s *service) setUpMetricsListener() error {
 	if err != nil {
 		return err
 	}
-	_, err = s.listen(s.cfg.Server.MetricsListen, f)
+	_, err = s.listen(s.cfg.Server.MetricsListen, f, 0)
 	return err
 }
 
@@ -197,7 +198,7 @@ func (s *service) setUpAdminListener() error {
 	if err != nil {
 		return err
 	}
-	s.admin, err = s.listen(s.cfg.Server.AdminListen, f)
+	s.admin, err = s.listen(s.cfg.Server.AdminListen, f, 0)
 	return err
 }
 
@@ -206,7 +207,7 @@ func (s *service) setUpAPIListener() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.api, err = s.listen(s.cfg.Server.Listen, f); err != nil {
+	if s.api, err = s.listen(s.cfg.Server.Listen, f, protection.Connections()); err != nil {
 		return err
 	}
 	s.onStop(func(context.Context) error { s.drain(); return nil }) // in the time that is configured
@@ -214,8 +215,8 @@ func (s *service) setUpAPIListener() (err error) {
 }
 
 // listen opens a listener that serves while the program runs.
-func (s *service) listen(addr string, f *front) (*listener, error) {
-	l, err := listen(addr, f, s.log)
+func (s *service) listen(addr string, f *front, atMost int) (*listener, error) {
+	l, err := listen(addr, f, s.log, atMost)
 	if err != nil {
 		return nil, err
 	}

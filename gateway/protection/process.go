@@ -42,3 +42,17 @@ func memoryLimit() uint64 {
 	}
 	return 0
 }
+
+// Connections is how many connections the API may have at once: so many of the
+// process's open files that some are left for calls to upstreams, for those who look
+// after the gateway and for its own. Zero: any number.
+func Connections() int {
+	limit := fileLimit()
+	if limit == 0 || limit > math.MaxInt32 {
+		return 0
+	}
+	return max(int(limit)*3/4-reservedFiles, 1)
+}
+
+// reservedFiles are what the process needs for itself: databases, logs, listeners.
+const reservedFiles = 24

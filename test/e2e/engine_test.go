@@ -1,12 +1,17 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/sluice-gateway/sluice/providers/simulated"
 )
@@ -141,5 +146,90 @@ client_keys: [{name: test, key: "{{key}}"}]
 	req, _ := http.NewRequest(http.MethodGet, g.admin+"/metrics", nil)
 	if m := do(t, req).body; !strings.Contains(m, `sluice_breaker_state{account="a",model="m",provider="bad"} 1`) {
 		t.Error("the metrics do not show the open breaker")
+	}
+}
+
+// get asks one of the program's listeners, with the admin token, within two seconds.
+func (g *gateway) get(url string) int {
+	g.t.Helper()
+	ctx, cancel := context.WithTimeout(g.t.Context(), 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+adminToken)
+	return do(g.t, req).status
+}
+
+func TestHealthMetricsAndAdminAnswerWhenCallsAreTurnedAway(t *testing.T) {
+	release := make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+	}))
+	defer slow.Close()
+	g := start(t, `
+server: {admin_token: "{{token}}", max_in_flight: 2}
+providers:
+  up: {preset: generic, base_url: "`+slow.URL+`", accounts: [{name: a, keys: [key-a]}]}
+routes: {m: {targets: [up/m]}}
+client_keys: [{name: test, key: "{{key}}"}]
+`)
+	var calls sync.WaitGroup
+	defer calls.Wait()
+	defer close(release)
+	for range 2 {
+		calls.Go(func() { g.chat("m", "slow") })
+	}
+	eventually(t, "calls are turned away", func() bool { return g.chat("m", "one too many").status == http.StatusServiceUnavailable })
+	for _, url := range []string{g.api + "/healthz", g.api + "/readyz", g.admin + "/healthz", g.admin + "/metrics", g.admin + "/admin/api/v1/budgets", g.admin + "/admin/api/v1/upstreams"} {
+		if status := g.get(url); status != http.StatusOK {
+			t.Errorf("%s: %d", url, status)
+		}
+	}
+}
+
+// Connections that are opened and left use up the API's share of the open files, and
+// nobody else's.
+func TestIdleConnectionsLeaveFilesForTheAdmin(t *testing.T) {
+	_, url := upstream(t, simulated.Options{Accounts: []simulated.Account{{Name: "a", Keys: []string{"key-a"}}}})
+	g := start(t, `
+server: {admin_token: "{{token}}"}
+providers:
+  up: {preset: generic, base_url: "`+url+`", accounts: [{name: a, keys: [key-a]}]}
+routes: {m: {targets: [up/m]}}
+client_keys: [{name: test, key: "{{key}}"}]
+`, "sh", "-c", `ulimit -n 160 && exec "$0" "$@"`)
+	var idle []net.Conn
+	defer func() {
+		for _, c := range idle {
+			_ = c.Close()
+		}
+	}()
+	for range 300 {
+		c, err := net.DialTimeout("tcp", strings.TrimPrefix(g.api, "http://"), time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, c)
+	}
+	for _, url := range []string{g.admin + "/healthz", g.admin + "/metrics", g.admin + "/admin/api/v1/budgets"} {
+		if status := g.get(url); status != http.StatusOK {
+			t.Errorf("%s: %d", url, status)
+		}
+	}
+	if strings.Contains(g.log.String(), "too many open files") {
+		t.Error("the process ran out of files")
+	}
+	for _, c := range idle {
+		_ = c.Close()
+	}
+	idle = nil
+	if a := g.chat("m", "and now"); a.status != http.StatusOK {
+		t.Fatalf("%d %s", a.status, a.body)
 	}
 }

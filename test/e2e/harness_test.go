@@ -83,12 +83,14 @@ func (l *logBuffer) String() string {
 }
 
 // start runs the program with a configuration; {{key}} and {{token}} are filled in.
-func start(t testing.TB, yaml string) *gateway {
+// A prefix is a command that runs the program.
+func start(t testing.TB, yaml string, prefix ...string) *gateway {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "sluice.yaml")
 	g := &gateway{t: t, file: file, log: &logBuffer{served: make(chan [2]string, 1)}}
 	g.write(yaml)
-	g.cmd = exec.Command(binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	args := append(prefix, binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	g.cmd = exec.Command(args[0], args[1:]...)
 	g.cmd.Dir = filepath.Dir(file) // the database and what lies beside it
 	g.cmd.Dir = filepath.Dir(file) // its database is beside its configuration
 	stderr, err := g.cmd.StderrPipe()
