@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,7 +14,10 @@ import (
 )
 
 // Run simulates.
-func Run(o Options) (*Result, error) {
+func Run(o Options) (*Result, error) { return RunContext(context.Background(), o) }
+
+// RunContext simulates until the context ends, whose cause is the error then.
+func RunContext(ctx context.Context, o Options) (*Result, error) {
 	began := time.Now()
 	w, err := newWorld(o)
 	if err != nil {
@@ -33,7 +37,10 @@ func Run(o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := w.run(e)
+	r, err := w.run(ctx, e)
+	if err != nil {
+		return nil, err
+	}
 	r.Took = time.Since(began)
 	return r, nil
 }
@@ -126,8 +133,11 @@ func (w *world) account(id string, p *config.Provider, entry *config.AccountLimi
 	return a
 }
 
+// looksEvery is how many events pass between two looks at the context.
+const looksEvery = 1 << 10
+
 // run plays the traffic to its end.
-func (w *world) run(e engine) *Result {
+func (w *world) run(ctx context.Context, e engine) (*Result, error) {
 	next := 0
 	var arrive func()
 	arrive = func() {
@@ -153,7 +163,10 @@ func (w *world) run(e engine) *Result {
 		}
 	}
 	w.c.after(w.tally.interval, tick)
-	for w.c.step() {
+	for n := 1; w.c.step(); n++ {
+		if n%looksEvery == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 	}
-	return w.tally.result(w)
+	return w.tally.result(w), nil
 }

@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -183,5 +185,20 @@ func BenchmarkAnHour(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		simulate(b, o)
+	}
+}
+
+func TestARunEndsWithItsContext(t *testing.T) {
+	o := Options{Config: configured(t, "expected", "continuous"), Calls: traffic(3, 20*time.Minute, 1), Interval: 10 * time.Second}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	enough := errors.New("enough")
+	steps := 0
+	o.Progress = func(float64) {
+		if steps++; steps == 3 {
+			cancel(enough)
+		}
+	}
+	if r, err := RunContext(ctx, o); r != nil || !errors.Is(err, enough) || steps > 6 {
+		t.Errorf("%v after %d steps", err, steps)
 	}
 }

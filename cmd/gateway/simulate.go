@@ -15,25 +15,15 @@ import (
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/simulation"
 	"github.com/sluice-gateway/sluice/simulation/report"
+	"github.com/sluice-gateway/sluice/simulation/scenario"
 	"github.com/sluice-gateway/sluice/simulation/trace"
 )
 
 // simulateFlags are the command's flags as they were written.
 type simulateFlags struct {
-	config, trace, report      string
-	engines, route, priorities string
-	load, heavy, bursty        float64
-	from, length, warmUp       time.Duration
-	seed                       uint64
-	maxTokens                  int64
-	clients                    int
-	json, oracle               bool
-	foreign, failures          string
-	inputError, outputError    string
-	changes                    []string
-	retryAfter                 string
-	upstream                   simulation.Upstream // of all providers
-	perProvider                []string
+	config, trace, report string
+	json                  bool
+	scenario              scenario.Scenario
 }
 
 func simulateCommand(env environment) *cobra.Command {
@@ -83,36 +73,7 @@ func (f *simulateFlags) define(cmd *cobra.Command) {
 	s := cmd.Flags()
 	s.StringVar(&f.config, "config", "", "the configuration `FILE`")
 	s.StringVar(&f.trace, "trace", "", "the recorded traffic, a `FILE` of CSV or JSONL, also gzipped")
-	s.Float64Var(&f.load, "load", 1, "play each call this often, on average")
-	s.DurationVar(&f.from, "from", 0, "skip this much of the trace")
-	s.DurationVar(&f.length, "length", 0, "play this much of the trace; 0: to its end")
-	s.DurationVar(&f.warmUp, "warmup", 0, "leave this much at the beginning out of the result")
-	s.Uint64Var(&f.seed, "seed", 1, "the seed of everything random")
-	s.StringVar(&f.route, "route", "", "the `MODEL` that calls ask for which name no route of the configuration; default: its first route")
-	s.Int64Var(&f.maxTokens, "max-tokens", 0, "what calls declare that declare nothing; 0: nothing")
-	s.StringVar(&f.priorities, "priorities", "", "shares of classes among calls that name none, such as `critical=0.3,low=0.2`; the rest is normal")
-	s.IntVar(&f.clients, "clients", 0, "spread calls without a client over this many")
-	s.Float64Var(&f.heavy, "heavy", 1, "the first client makes this many times as many calls as each other")
-	s.Float64Var(&f.bursty, "bursty", 0, "replace the moments by random ones with this squared coefficient of variation (1: Poisson); 0: as recorded")
-	s.StringVar(&f.engines, "engine", "sluice", "who decides: sluice, fifo, no_refund, afterwards, none, mirror; several with commas")
-	s.BoolVar(&f.oracle, "oracle", false, "tell the engine every exact length beforehand")
-	s.StringVar(&f.inputError, "input-error", "0%", "estimates of input are wrong by up to this `SHARE`")
-	s.StringVar(&f.outputError, "output-error", "0%", "estimates of output are wrong by up to this `SHARE`")
-	u := &f.upstream
-	s.StringVar(&u.Algorithm, "upstream-algorithm", "", "how upstreams count: bucket, fixed, sliding or slices")
-	s.StringVar(&u.Charging, "upstream-charging", "", "what they charge: expected, reserve_sum, reserve_max, input_only or slot_only")
-	s.DurationVar(&u.Slice, "upstream-slice", 0, "the length of their slices (default 1s)")
-	s.DurationVar(&u.Phase, "upstream-phase", 0, "how far their windows begin off ours")
-	s.DurationVar(&u.Burst, "upstream-burst", 0, "what their buckets hold, as time of the rate (default 1m)")
-	s.Float64Var(&u.Ramp, "upstream-ramp", 0, "they refuse traffic that grows by more than this factor; 0: they do not")
-	s.BoolVar(&u.Headers, "upstream-headers", false, "they send x-ratelimit-* headers")
-	s.DurationVar(&u.FirstToken, "upstream-first-token", 0, "time to their first token (default 300ms)")
-	s.Int64Var(&u.TokensPerSecond, "upstream-speed", 0, "tokens per second of an answer (default 50)")
-	s.StringVar(&f.retryAfter, "retry-after", "exact", "what their 429s say: exact, none or lying")
-	s.StringVar(&f.foreign, "foreign", "0%", "somebody else uses this `SHARE` of every limit")
-	s.StringVar(&f.failures, "failures", "0%", "this `SHARE` of attempts fails with a 503")
-	s.StringArrayVar(&f.changes, "limit-change", nil, "limits change without a word, such as `10m=0.5`; may be repeated")
-	s.StringArrayVar(&f.perProvider, "upstream", nil, "what one provider really does, as `NAME:SETTING=VALUE,…` (see above); may be repeated")
+	f.scenario.Define(s)
 	s.BoolVar(&f.json, "json", false, "print JSON instead of tables")
 	s.StringVar(&f.report, "report", "", "also write a page with charts to `FILE`")
 }
@@ -126,7 +87,7 @@ func (f *simulateFlags) run(env environment, out, errs io.Writer) error {
 		sayProblems(errs, f.config, err)
 		return errSaid
 	}
-	options, traffic, err := f.options(cfg)
+	options, traffic, err := f.scenario.Build(cfg)
 	if err != nil {
 		return err
 	}
@@ -137,8 +98,7 @@ func (f *simulateFlags) run(env environment, out, errs io.Writer) error {
 	options.Calls = traffic.Play(rec)
 	options.Progress = progress(errs)
 	var results []*simulation.Result
-	for _, name := range strings.Split(f.engines, ",") {
-		options.Engine = simulation.Engine(strings.TrimSpace(name))
+	for _, options.Engine = range f.scenario.Engines() {
 		r, err := simulation.Run(options)
 		if err != nil {
 			return err
@@ -195,7 +155,7 @@ func (f *simulateFlags) read(errs io.Writer) (*trace.Trace, error) {
 			return nil, fmt.Errorf("%s: %w", f.trace, err)
 		}
 	}
-	rec, err := trace.Read(r, trace.Options{From: f.from, Length: f.length})
+	rec, err := trace.Read(r, trace.Options{From: f.scenario.From, Length: f.scenario.Length})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.trace, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-gateway/sluice/simulation"
 )
 
 // files writes a configuration and a trace and answers their paths.
@@ -139,38 +138,4 @@ routes: {m: {targets: [p/m, q/m]}}
 	if r = simulate("--upstream", "q:failures=100%"); r.Upstream429 != 0 || r.Classes["normal"].Served != 300 {
 		t.Fatalf("nobody goes to q, which fails: %+v", r)
 	}
-}
-
-// FuzzSimulateFlags gives every parser of the flags the same text: they say what is wrong
-// and never take a value that a run could not bear.
-func FuzzSimulateFlags(f *testing.F) {
-	for _, s := range []string{"30%", "0.3", "NaN", "-1", "1e309", "10m=0.5", "10m=Inf", "critical=0.3,low=20%", "5ms..50ms", "50ms..5ms", "..", "algorithm=slices", "rpm=99999999999999999999"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if x, err := parseShare(s); err == nil && !(x >= 0 && x <= 1) {
-			t.Errorf("share %v", x)
-		}
-		if c, err := parseChange(s); err == nil && (c.At < 0 || !(c.Factor > 0 && c.Factor <= 1000)) {
-			t.Errorf("change %+v", c)
-		}
-		if shares, err := parsePriorities(s); err == nil {
-			sum := 0.0
-			for _, x := range shares {
-				sum += x
-			}
-			if !(sum >= 0 && sum <= 1.0001) {
-				t.Errorf("shares %v", shares)
-			}
-		}
-		var u simulation.Upstream
-		if parseDelay(&u, s) == nil && (u.MinDelay < 0 || u.MaxDelay < u.MinDelay || u.MaxDelay <= 0) {
-			t.Errorf("delays %v %v", u.MinDelay, u.MaxDelay)
-		}
-		key, value, _ := strings.Cut(s, "=")
-		if setUpstream(&u, key, value) == nil && (u.RPM < 0 || u.RPS < 0 || u.TPM < 0 || u.TokensPerSecond < 0 || u.Slice < 0 || u.Phase < 0 || u.Burst < 0 ||
-			u.FirstToken < 0 || !(u.Foreign >= 0 && u.Foreign <= 1) || !(u.Failures >= 0 && u.Failures <= 1) || !(u.Ramp >= 0)) {
-			t.Errorf("%q makes %+v", s, u)
-		}
-	})
 }

@@ -64,6 +64,8 @@ func places() []place {
 			wraps: []string{"*"},
 			why:   "the data plane is written against contracts: which dialect, engine or store stands behind them is chosen in cmd/gateway, and the admin surface is beside it, not below it"},
 		{dir: "simulation/report", may: []string{"simulation"}, why: "it shows results; how they came about is the simulation's"},
+		{dir: "simulation/scenario", may: []string{"config", "shedding", "simulation"}, wraps: []string{"github.com/spf13/pflag"},
+			why: "it reads what is wanted; the command and the admin API run it"},
 		{dir: "simulation/trace", why: "it reads recordings; what is done with them is the simulation's"},
 		{dir: "simulation", may: []string{"auth", "budget", "budget/tokens", "config", "fallback", "gateway/admission", "gateway/plan", "simulation/trace", "providers", "providers/simulated", "shedding", "telemetry"},
 			wraps: []string{"*"},

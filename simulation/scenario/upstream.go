@@ -1,4 +1,4 @@
-package main
+package scenario
 
 import (
 	"fmt"
@@ -12,14 +12,13 @@ import (
 )
 
 // upstreams are the providers' true behaviour by name: what all have in common, and for
-// those that --upstream names, what is different. Every bad value is told.
-func (f *simulateFlags) upstreams(cfg *config.Config, common simulation.Upstream) (map[string]simulation.Upstream, []error) {
+// those that the option upstream names, what is different. Every bad value is told.
+func (f *Scenario) upstreams(cfg *config.Config, common simulation.Upstream, bad *Problems) map[string]simulation.Upstream {
 	all := map[string]simulation.Upstream{"": common}
-	var bad []error
 	for _, text := range f.perProvider {
 		name, settings, ok := strings.Cut(text, ":")
 		if !ok || cfg.Provider(name) == nil {
-			bad = append(bad, fmt.Errorf("--upstream: %q does not begin with a provider and a colon; there are %s", text, providerNames(cfg)))
+			bad.add("upstream", "%q does not begin with a provider and a colon; there are %s", text, providerNames(cfg))
 			continue
 		}
 		u, known := all[name]
@@ -30,13 +29,13 @@ func (f *simulateFlags) upstreams(cfg *config.Config, common simulation.Upstream
 		for _, s := range strings.Split(settings, ",") {
 			key, value, _ := strings.Cut(strings.TrimSpace(s), "=")
 			if err := setUpstream(&u, key, value); err != nil {
-				bad = append(bad, fmt.Errorf("--upstream %s: %s: %w", name, key, err))
+				bad.add("upstream", "%s: %s: %v", name, key, err)
 			}
 		}
 		sortChanges(u.Changes)
 		all[name] = u
 	}
-	return all, bad
+	return all
 }
 
 func providerNames(cfg *config.Config) string {
@@ -51,7 +50,7 @@ func sortChanges(c []simulation.Change) {
 	slices.SortFunc(c, func(a, b simulation.Change) int { return int(a.At - b.At) })
 }
 
-// setUpstream takes one setting of --upstream.
+// setUpstream takes one setting of the option upstream.
 func setUpstream(u *simulation.Upstream, key, value string) (err error) {
 	word := func(into *string, allowed []string) {
 		if *into = value; !slices.Contains(allowed, value) {

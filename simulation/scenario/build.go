@@ -1,7 +1,6 @@
-package main
+package scenario
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -13,12 +12,11 @@ import (
 	"github.com/sluice-gateway/sluice/simulation"
 )
 
-// options turns the flags into a run and its traffic; every bad value is told at once.
-func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulation.Traffic, error) {
-	var bad []error
-	problem := func(flag, format string, args ...any) {
-		bad = append(bad, fmt.Errorf("--%s: "+format, append([]any{flag}, args...)...))
-	}
+// Build turns the options into a run and its traffic; the run's Calls and Engine are left
+// to the caller. The error is Problems: every bad value at once.
+func (f *Scenario) Build(cfg *config.Config) (simulation.Options, simulation.Traffic, error) {
+	var bad Problems
+	problem := bad.add
 	word := func(flag, v string, allowed ...string) {
 		if v != "" && !slices.Contains(allowed, v) {
 			problem(flag, "%q is unknown: use %s", v, strings.Join(allowed, ", "))
@@ -34,8 +32,8 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 	word("upstream-algorithm", f.upstream.Algorithm, algorithms()...)
 	word("upstream-charging", f.upstream.Charging, chargings()...)
 	word("retry-after", f.retryAfter, retryAfters()...)
-	for _, e := range strings.Split(f.engines, ",") {
-		word("engine", strings.TrimSpace(e), "sluice", "fifo", "no_refund", "afterwards", "none", "mirror")
+	for _, e := range f.Engines() {
+		word("engine", string(e), "sluice", "fifo", "no_refund", "afterwards", "none", "mirror")
 	}
 	if !(f.load > 0 && f.load <= 1000) {
 		problem("load", "must be above 0 and at most 1000")
@@ -52,7 +50,7 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 	if f.maxTokens < 0 {
 		problem("max-tokens", "must not be negative")
 	}
-	for flag, d := range map[string]time.Duration{"from": f.from, "length": f.length, "warmup": f.warmUp, "upstream-slice": f.upstream.Slice, "upstream-burst": f.upstream.Burst} {
+	for flag, d := range map[string]time.Duration{"from": f.From, "length": f.Length, "warmup": f.warmUp, "upstream-slice": f.upstream.Slice, "upstream-burst": f.upstream.Burst} {
 		if d < 0 {
 			problem(flag, "must not be negative")
 		}
@@ -68,8 +66,7 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 		u.Changes = append(u.Changes, change)
 	}
 	sortChanges(u.Changes)
-	upstreams, wrong := f.upstreams(cfg, u)
-	bad = append(bad, wrong...)
+	upstreams := f.upstreams(cfg, u, &bad)
 	t := simulation.Traffic{
 		Load: f.load, Route: f.route, MaxTokens: f.maxTokens, Clients: f.clients, Heavy: f.heavy, Bursty: f.bursty, Seed: f.seed,
 	}
@@ -90,7 +87,7 @@ func (f *simulateFlags) options(cfg *config.Config) (simulation.Options, simulat
 		Config: cfg, Upstreams: upstreams, Seed: f.seed, Warmup: f.warmUp, Oracle: f.oracle,
 		InputError: ratio("input-error", f.inputError), OutputError: ratio("output-error", f.outputError),
 	}
-	return o, t, errors.Join(bad...)
+	return o, t, bad.err()
 }
 
 // parseShare reads 30% or 0.3.
