@@ -104,6 +104,7 @@ func dialect(dir fs.FS) sqlstore.Dialect {
 		Goose:      goose.DialectPostgres,
 		Migrations: dir,
 		Numbered:   true,
+		Rows:       []int{32, 8, 1},
 		Snapshot:   &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Unique:     is("23505"),
 		Foreign:    is("23503"),

@@ -82,7 +82,8 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	var err error
 	// The pool of one is the queue of writers; a write never begins as a read, so it
 	// cannot find that another process has written in between.
-	if s.write, err = pool(o, 1, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)"); err != nil {
+	if s.write, err = pool(o, 1, "immediate", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "journal_size_limit(67108864)",
+		"cache_size(-32768)", "wal_autocheckpoint(4000)"); err != nil {
 		return err
 	}
 	s.read = s.write
@@ -95,16 +96,22 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.Store, err = sqlstore.New(ctx, sqlstore.Dialect{
+	s.Store, err = sqlstore.New(ctx, dialect(dir), s.write, s.read)
+	return err
+}
+
+func dialect(dir fs.FS) sqlstore.Dialect {
+	return sqlstore.Dialect{
 		Name:       "sqlite",
 		Goose:      goose.DialectSQLite3,
 		Migrations: dir,
+		Rows:       []int{64, 8, 1},
+		Prepare:    true,
 		Unique:     is(codes.SQLITE_CONSTRAINT_UNIQUE, codes.SQLITE_CONSTRAINT_PRIMARYKEY, codes.SQLITE_CONSTRAINT_ROWID),
 		Foreign:    is(codes.SQLITE_CONSTRAINT_FOREIGNKEY),
 		Again:      is(), // writers stand in a queue
 		Alone:      again,
-	}, s.write, s.read)
-	return err
+	}
 }
 
 // create makes the file, so that its mode is ours.

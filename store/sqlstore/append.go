@@ -12,43 +12,66 @@ import (
 
 // batch writes rows of one table, many with one statement.
 type batch struct {
-	before, row, after string
-	columns            int
+	columns int
+	// each are the statements, those that bring most rows first.
+	each []statement
 }
 
-func newBatch(table, columns, after string) batch {
-	n := strings.Count(columns, ",") + 1
-	return batch{
-		before:  "INSERT INTO " + table + " (" + columns + ") VALUES ",
-		row:     "(" + strings.Repeat("?, ", n-1) + "?)",
-		after:   " " + after,
-		columns: n,
+// statement brings so many rows.
+type statement struct {
+	rows     int
+	text     string
+	prepared *sql.Stmt // nil: the driver finds its statements again by their text
+}
+
+// batch makes the statements that insert into a table's columns; after is what follows the
+// values.
+func (s *Store) batch(ctx context.Context, table, columns, after string) (batch, error) {
+	b := batch{columns: strings.Count(columns, ",") + 1}
+	row := "(" + strings.Repeat("?, ", b.columns-1) + "?)"
+	for _, n := range s.dialect.Rows {
+		text := s.sql("INSERT INTO " + table + " (" + columns + ") VALUES " + strings.Repeat(row+", ", n-1) + row + " " + after)
+		one := statement{rows: n, text: text}
+		if s.dialect.Prepare {
+			var err error
+			if one.prepared, err = s.write.PrepareContext(ctx, text); err != nil {
+				return batch{}, err
+			}
+		}
+		b.each = append(b.each, one)
 	}
-}
-
-// sizes are how many rows one statement brings. They are few, so that engines find their
-// statements again.
-func sizes() []int { return []int{32, 8, 1} }
-
-// text is the statement for so many rows.
-func (b batch) text(rows int) string {
-	return b.before + strings.Repeat(b.row+", ", rows-1) + b.row + b.after
+	return b, nil
 }
 
 // insert writes rows and hands those that the statements answer, if they do, to scan.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, b batch, rows int, values func(i int) []any, scan func(scanner) error) error {
 	for i := 0; i < rows; {
-		n := sizes()[slices.IndexFunc(sizes(), func(n int) bool { return n <= rows-i })]
-		args := make([]any, 0, n*b.columns)
-		for range n {
+		left := rows - i
+		one := b.each[slices.IndexFunc(b.each, func(s statement) bool { return s.rows <= left })]
+		args := make([]any, 0, one.rows*b.columns)
+		for range one.rows {
 			args = append(args, values(i)...)
 			i++
 		}
-		if err := s.each(ctx, tx, b.text(n), args, scan); err != nil {
+		if err := one.run(ctx, tx, args, scan); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (one statement) run(ctx context.Context, tx *sql.Tx, args []any, scan func(scanner) error) error {
+	var rows *sql.Rows
+	var err error
+	if one.prepared != nil {
+		rows, err = tx.StmtContext(ctx, one.prepared).QueryContext(ctx, args...)
+	} else {
+		rows, err = tx.QueryContext(ctx, one.text, args...)
+	}
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, scan)
 }
 
 // attemptID is an attempt's identity.

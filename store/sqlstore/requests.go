@@ -20,18 +20,13 @@ const defaultPage = 100
 // Requests implements ledger.Store. Pages follow each other by arrival and ID, so one that
 // is added meanwhile moves no other.
 func (s *Store) Requests(ctx context.Context, f ledger.Filter) ([]ledger.Request, string, error) {
-	w, err := conditions(f)
+	text, args, err := SearchSQL(f)
 	if err != nil {
 		return nil, "", s.fail(ctx, "search requests", err)
 	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = defaultPage
-	}
-	limit = min(limit, ledger.MaxPage)
+	limit := pageOf(f)
 	var all []ledger.Request
-	text := `SELECT ` + requestColumns() + ` FROM requests` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ?`
-	err = s.each(ctx, s.read, text, append(w.args, limit+1), func(r scanner) error {
+	err = s.each(ctx, s.read, text, args, func(r scanner) error {
 		var row ledger.Request
 		err := scanRequest(r, &row)
 		all = append(all, row)
@@ -44,6 +39,22 @@ func (s *Store) Requests(ctx context.Context, f ledger.Filter) ([]ledger.Request
 		return all, "", nil
 	}
 	return all[:limit], cursor(&all[limit-1]), nil
+}
+
+// pageOf is how many requests an answer has.
+func pageOf(f ledger.Filter) int {
+	if f.Limit <= 0 {
+		return defaultPage
+	}
+	return min(f.Limit, ledger.MaxPage)
+}
+
+// SearchSQL is the statement that Requests runs, and its values: one row more than a page
+// has. Engines' tests look at its plan.
+func SearchSQL(f ledger.Filter) (string, []any, error) {
+	w, err := conditions(f)
+	text := `SELECT ` + requestColumns() + ` FROM requests` + w.String() + ` ORDER BY at DESC, id DESC LIMIT ?`
+	return text, append(w.args, pageOf(f)+1), err
 }
 
 // conditions say again what the partial indexes leave out, so that engines see that they

@@ -37,6 +37,10 @@ type Dialect struct {
 	Migrations fs.FS
 	// Numbered: placeholders are $1, $2 …, not question marks.
 	Numbered bool
+	// Rows are how many rows the statements that insert many bring, the largest first and 1
+	// the last. Prepare: they are prepared once, on the one connection that writes.
+	Rows    []int
+	Prepare bool
 	// Snapshot are the options of a transaction that reads one state of several tables;
 	// nil: any transaction does.
 	Snapshot *sql.TxOptions
@@ -52,9 +56,8 @@ type Dialect struct {
 type Store struct {
 	dialect     Dialect
 	write, read *sql.DB
-	requests    batch
-	attempts    batch
-	contents    batch
+
+	requests, attempts, contents, cells, names batch
 }
 
 // New brings the database up to date and answers its store. Reads and writes may go
@@ -64,9 +67,22 @@ func New(ctx context.Context, d Dialect, write, read *sql.DB) (*Store, error) {
 	if err := s.migrate(ctx); err != nil {
 		return nil, s.fail(ctx, "prepare the database", err)
 	}
-	s.requests = newBatch("requests", requestColumns()+", trail", "ON CONFLICT (id) DO NOTHING RETURNING id")
-	s.attempts = newBatch("attempts", attemptColumns, "ON CONFLICT (request_id, n) DO NOTHING RETURNING request_id, n")
-	s.contents = newBatch("contents", contentColumns, "ON CONFLICT (request_id) DO NOTHING")
+	for _, b := range []struct {
+		into                  *batch
+		table, columns, after string
+	}{
+		{&s.requests, "requests", requestColumns() + ", trail", "ON CONFLICT (id) DO NOTHING RETURNING id"},
+		{&s.attempts, "attempts", attemptColumns, "ON CONFLICT (request_id, n) DO NOTHING RETURNING request_id, n"},
+		{&s.contents, "contents", contentColumns, "ON CONFLICT (request_id) DO NOTHING"},
+		{&s.cells, "usage_hours", cellColumns + ", " + strings.Join(countColumns(), ", "), addCounts()},
+		{&s.names, "key_names", "key_id, name, at",
+			"ON CONFLICT (key_id) DO UPDATE SET name = excluded.name, at = excluded.at WHERE excluded.at >= key_names.at"},
+	} {
+		var err error
+		if *b.into, err = s.batch(ctx, b.table, b.columns, b.after); err != nil {
+			return nil, s.fail(ctx, "prepare statements", err)
+		}
+	}
 	return s, nil
 }
 
@@ -153,6 +169,10 @@ func (s *Store) each(ctx context.Context, q queryer, text string, args []any, sc
 	if err != nil {
 		return err
 	}
+	return scanAll(rows, scan)
+}
+
+func scanAll(rows *sql.Rows, scan func(scanner) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {

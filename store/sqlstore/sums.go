@@ -109,8 +109,7 @@ func addCounts() string {
 // sum adds what new rows bring, in one order of cells for all writers.
 func (s *Store) sum(ctx context.Context, tx *sql.Tx, all sums) error {
 	cells := slices.SortedFunc(maps.Keys(all.cells), cell.compare)
-	b := newBatch("usage_hours", cellColumns+", "+strings.Join(countColumns(), ", "), addCounts())
-	err := s.insert(ctx, tx, b, len(cells), func(i int) []any {
+	err := s.insert(ctx, tx, s.cells, len(cells), func(i int) []any {
 		c, u := cells[i], all.cells[cells[i]]
 		return []any{c.hour, c.keyID, c.keyName, c.owner, c.route, c.model, c.provider,
 			u.Requests, u.Refused, u.Attempts, u.FailedAttempts, u.Input, u.Output, u.Cached, u.Cost}
@@ -119,9 +118,7 @@ func (s *Store) sum(ctx context.Context, tx *sql.Tx, all sums) error {
 		return err
 	}
 	ids := slices.Sorted(maps.Keys(all.names))
-	b = newBatch("key_names", "key_id, name, at", `ON CONFLICT (key_id) DO UPDATE SET name = excluded.name, at = excluded.at
-		WHERE excluded.at >= key_names.at`)
-	return s.insert(ctx, tx, b, len(ids), func(i int) []any {
+	return s.insert(ctx, tx, s.names, len(ids), func(i int) []any {
 		return []any{ids[i], all.names[ids[i]].name, all.names[ids[i]].at}
 	}, nil)
 }

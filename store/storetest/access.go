@@ -176,7 +176,7 @@ func testAudit(t *testing.T, e Engine) {
 }
 
 func testConfigurations(t *testing.T, e Engine) {
-	fresh := e.Fresh(t)
+	fresh := e.fresh(t)
 	s, ctx := node(t, fresh), t.Context()
 	_, err := s.ActiveConfig(ctx)
 	refused(t, e, err, auth.ErrNotFound)

@@ -151,7 +151,7 @@ func (m *keyModel) follow(t *rapid.T) {
 // testChangesMissNothing writes from several nodes at once while another follows: at the end
 // it has seen the last state of everything, and no revision went backwards.
 func testChangesMissNothing(t *testing.T, e Engine) {
-	fresh := e.Fresh(t)
+	fresh := e.fresh(t)
 	first := node(t, fresh)
 	nodes := []Store{first, first}
 	if !e.Alone {
@@ -242,7 +242,7 @@ func churn(t *testing.T, s Store, writer, rounds int) error {
 
 // testOneOfManyUpdatesWins has several change one version at the same time.
 func testOneOfManyUpdatesWins(t *testing.T, e Engine) {
-	fresh := e.Fresh(t)
+	fresh := e.fresh(t)
 	nodes := []Store{node(t, fresh)}
 	if !e.Alone {
 		nodes = append(nodes, node(t, fresh))

@@ -148,7 +148,7 @@ func testAppendIsAtomic(t *testing.T, e Engine) {
 
 // testAppendInParallel has writers bring overlapping rows in different orders.
 func testAppendInParallel(t *testing.T, e Engine) {
-	fresh := e.Fresh(t)
+	fresh := e.fresh(t)
 	nodes := []Store{node(t, fresh)}
 	if !e.Alone {
 		nodes = append(nodes, node(t, fresh))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -35,14 +36,28 @@ type Store interface {
 type Engine struct {
 	// Name begins the engine's errors.
 	Name string
-	// Fresh makes an empty database and answers how a node opens it.
-	Fresh func(tb testing.TB) func(ctx context.Context) (Store, error)
+	// Fresh makes an empty database and answers its DSN.
+	Fresh func(tb testing.TB) string
+	// Open is how a node opens it.
+	Open func(ctx context.Context, dsn string) (Store, error)
 	// Alone: a second node cannot open the database while the first has it.
 	Alone bool
 }
 
-// Run runs the suite.
+// fresh makes an empty database and answers how a node opens it.
+func (e Engine) fresh(tb testing.TB) func(context.Context) (Store, error) {
+	dsn := e.Fresh(tb)
+	return func(ctx context.Context) (Store, error) { return e.Open(ctx, dsn) }
+}
+
+// Run runs the suite. Properties are tried 30 times unless -rapid.checks says otherwise: a
+// step of theirs is a transaction here.
 func Run(t *testing.T, e Engine) {
+	if f := flag.Lookup("rapid.checks"); f != nil && f.Value.String() == f.DefValue {
+		if err := f.Value.Set("30"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, part := range []struct {
 		name string
 		test func(t *testing.T, e Engine)
@@ -89,7 +104,7 @@ func begin() time.Time { return time.Date(2026, 3, 10, 12, 0, 7, 123456000, time
 // open opens a fresh database.
 func open(t testing.TB, e Engine) Store {
 	t.Helper()
-	return node(t, e.Fresh(t))
+	return node(t, e.fresh(t))
 }
 
 // node opens a database once more.

@@ -90,7 +90,7 @@ func testReopen(t *testing.T, e Engine) {
 		t.Log("this database ends with its node")
 		return
 	}
-	fresh, ctx := e.Fresh(t), t.Context()
+	fresh, ctx := e.fresh(t), t.Context()
 	s, err := fresh(ctx)
 	ok(t, err)
 	k := key("k1")
@@ -158,7 +158,7 @@ func testNodesOpenAtOnce(t *testing.T, e Engine) {
 		t.Log("this database has one node")
 		return
 	}
-	fresh := e.Fresh(t)
+	fresh := e.fresh(t)
 	const nodes = 5
 	var work sync.WaitGroup
 	errs := make([]error, nodes)

@@ -184,7 +184,7 @@ func (s *Server) start() error {
 
 // await waits until the server answers.
 func (s *Server) await() error {
-	db, err := sql.Open("pgx", s.dsn("postgres"))
+	db, err := sql.Open("pgx", s.DSN("postgres"))
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,8 @@ func (s *Server) tail() string {
 	return string(text[max(0, len(text)-2000):])
 }
 
-func (s *Server) dsn(database string) string {
+// DSN names one of the server's databases; "postgres" is there from the beginning.
+func (s *Server) DSN(database string) string {
 	return "postgres:///" + database + "?host=" + s.dir + "&user=sluice&sslmode=disable"
 }
 
@@ -233,11 +234,11 @@ func (s *Server) Database(tb testing.TB) string {
 			tb.Error(err)
 		}
 	})
-	return s.dsn(name)
+	return s.DSN(name)
 }
 
 func (s *Server) exec(statement string) error {
-	db, err := sql.Open("pgx", s.dsn("postgres"))
+	db, err := sql.Open("pgx", s.DSN("postgres"))
 	if err != nil {
 		return err
 	}
