@@ -1,9 +1,9 @@
 package storetest
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -38,6 +38,7 @@ const perWrite = 20
 // write appends for ever and tells on standard output what the store has said it kept.
 func write(e Engine, dsn string) error {
 	ctx := context.Background()
+	fmt.Println(0)
 	s, err := e.Open(ctx, dsn)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func RunKilled(t *testing.T, e Engine) {
 	t.Run("WhileMigrating", func(t *testing.T) {
 		for round := range rounds {
 			dsn := e.Fresh(t)
-			kill(t, dsn, time.Duration(round)*8*time.Millisecond)
+			kill(t, dsn, 0, time.Duration(round)*4*time.Millisecond)
 			s, err := e.Open(t.Context(), dsn)
 			if err != nil {
 				t.Fatalf("round %d: %v", round, err)
@@ -87,12 +88,8 @@ func RunKilled(t *testing.T, e Engine) {
 		ok(t, openAndClose(t, e, dsn))
 		last := int64(0)
 		for range rounds {
-			told := kill(t, dsn, time.Duration(100+rand.IntN(300))*time.Millisecond)
-			last = max(last, told)
-			last = inspect(t, e, dsn, last)
-		}
-		if last < int64(rounds) {
-			t.Fatalf("only %d writes in %d rounds: this shows nothing", last, rounds)
+			told := kill(t, dsn, last+1+rand.Int64N(3), time.Duration(rand.Int64N(int64(20*time.Millisecond))))
+			last = inspect(t, e, dsn, told)
 		}
 	})
 }
@@ -105,9 +102,9 @@ func openAndClose(t *testing.T, e Engine, dsn string) error {
 	return s.Close()
 }
 
-// kill lets a process of its own write for a while, kills it, and answers the last number
-// that it told.
-func kill(t *testing.T, dsn string, after time.Duration) int64 {
+// kill lets a process of its own write until it has told a number, and a while longer; kills
+// it; and answers the last number that it told.
+func kill(t *testing.T, dsn string, until int64, more time.Duration) int64 {
 	t.Helper()
 	c := exec.Command(os.Args[0], "-test.run=^$")
 	c.Env = append(os.Environ(), victim+"="+dsn)
@@ -115,26 +112,24 @@ func kill(t *testing.T, dsn string, after time.Duration) int64 {
 	out, err := c.StdoutPipe()
 	ok(t, err)
 	ok(t, c.Start())
-	timer := time.AfterFunc(after, func() { _ = c.Process.Kill() })
-	defer timer.Stop()
-	text, err := io.ReadAll(out)
-	ok(t, err)
+	told, killed := int64(-1), false
+	lines := bufio.NewReader(out)
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			break // what it was telling when it was killed is not told
+		}
+		told, err = strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		ok(t, err)
+		if told >= until && !killed {
+			killed = true
+			defer time.AfterFunc(more, func() { _ = c.Process.Kill() }).Stop()
+		}
+	}
 	if c.Wait() == nil || c.ProcessState.ExitCode() >= 0 {
 		t.Fatalf("the process ended by itself: %v", c.ProcessState)
 	}
-	return lastNumber(t, string(text))
-}
-
-// lastNumber is the number on the last whole line; it was perhaps killed while it told.
-func lastNumber(t *testing.T, text string) int64 {
-	t.Helper()
-	lines := strings.Split(text, "\n")
-	if len(lines) < 2 {
-		return 0
-	}
-	n, err := strconv.ParseInt(lines[len(lines)-2], 10, 64)
-	ok(t, err)
-	return n
+	return told
 }
 
 // inspect looks at a database whose writer was killed, and answers up to which number it is
