@@ -74,8 +74,9 @@ func (b *builder) upstream(p *config.Provider) error {
 	return err
 }
 
-// fingerprint names a key without telling it.
-func fingerprint(secret string) string {
+// Fingerprint names an upstream key without telling it: the first bytes of its SHA-256 in
+// hex.
+func Fingerprint(secret string) string {
 	sum := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(sum[:6])
 }

@@ -73,7 +73,7 @@ func (s *scripted) first(g *Gateway) first {
 		}
 	}
 	for _, k := range g.Keys() {
-		if k.Fingerprint == fingerprint(s.keys[0]) {
+		if k.Fingerprint == Fingerprint(s.keys[0]) {
 			f.keyUp = k.Up
 		}
 	}

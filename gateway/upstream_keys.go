@@ -154,7 +154,7 @@ func (r *upstreamKeys) assemble(h *keyHome, now time.Time) {
 	}
 	h.keys, h.wish = nil, Wish{}
 	add := func(k StoredKey, stored bool) {
-		print := fingerprint(k.Secret)
+		print := Fingerprint(k.Secret)
 		for _, c := range h.keys {
 			if c.fingerprint == print {
 				return

@@ -181,7 +181,7 @@ func keyState(t *testing.T, g *Gateway, account, secret string) KeyState {
 	t.Helper()
 	for _, a := range g.AccountStates() {
 		for _, k := range a.Keys {
-			if a.Account == account && k.Fingerprint == fingerprint(secret) {
+			if a.Account == account && k.Fingerprint == Fingerprint(secret) {
 				return k
 			}
 		}
@@ -193,7 +193,7 @@ func keyState(t *testing.T, g *Gateway, account, secret string) KeyState {
 func wish(account, secret string, s admission.KeyState) Wish {
 	w := Wish{Provider: "up", Account: account, State: s, Since: time.Now()}
 	if secret != "" {
-		w.Fingerprint = fingerprint(secret)
+		w.Fingerprint = Fingerprint(secret)
 	}
 	return w
 }
@@ -209,7 +209,7 @@ func TestKeysAreProbedAtTheStartAndInTheBackground(t *testing.T) {
 		if a, b := keyState(t, g, "a", "key-a"), keyState(t, g, "a", "key-b"); a.Health != HealthWorks || b.Health != HealthInvalid || b.Usable || !a.Usable {
 			t.Fatalf("a %+v, b %+v", a, b)
 		}
-		if events := told.list(); len(events) != 1 || events[0].Kind != KeyTakenOut || events[0].Fingerprint != fingerprint("key-b") || !strings.Contains(log.String(), "upstream key taken out") {
+		if events := told.list(); len(events) != 1 || events[0].Kind != KeyTakenOut || events[0].Fingerprint != Fingerprint("key-b") || !strings.Contains(log.String(), "upstream key taken out") {
 			t.Fatalf("events %+v, log %s", told.list(), log)
 		}
 		for range 4 {
@@ -471,7 +471,7 @@ func TestTheSameKeyCountsOnceAndStoredKeysOutliveAReload(t *testing.T) {
 		for _, k := range g.AccountStates()[1].Keys {
 			got = append(got, k.Fingerprint+fmt.Sprint(k.Stored))
 		}
-		want := []string{fingerprint("key-a") + "false", fingerprint("key-b") + "false", fingerprint("key-c") + "true"}
+		want := []string{Fingerprint("key-a") + "false", Fingerprint("key-b") + "false", Fingerprint("key-c") + "true"}
 		if !slices.Equal(got, want) {
 			t.Fatalf("%v, want %v", got, want)
 		}
@@ -491,20 +491,20 @@ func TestTestKey(t *testing.T) {
 	u := &keyedUpstream{open: true}
 	g, _ := keyed(t, fmt.Sprintf(twoKeys, "openai"), u, Options{})
 	ctx := context.Background()
-	f, err := g.TestKey(ctx, "up", "a", fingerprint("key-a"), false)
+	f, err := g.TestKey(ctx, "up", "a", Fingerprint("key-a"), false)
 	if err != nil || !f.Told || f.Health != HealthWorks || f.Status != 200 || f.Model != "" {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	u.set("key-a", "insufficient_quota")
-	f, err = g.TestKey(ctx, "up", "a", fingerprint("key-a"), true)
+	f, err = g.TestKey(ctx, "up", "a", Fingerprint("key-a"), true)
 	if err != nil || f.Health != HealthExhausted || f.Model != "m" || keyState(t, g, "a", "key-a").Usable {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	u.set("key-a", "server_error")
-	if f, err = g.TestKey(ctx, "up", "a", fingerprint("key-a"), true); err != nil || f.Told || keyState(t, g, "a", "key-a").Health != HealthExhausted {
+	if f, err = g.TestKey(ctx, "up", "a", Fingerprint("key-a"), true); err != nil || f.Told || keyState(t, g, "a", "key-a").Health != HealthExhausted {
 		t.Fatalf("%+v, %v", f, err)
 	}
-	if _, err := g.TestKey(ctx, "up", "b", fingerprint("key-a"), false); err != ErrNoSuchKey {
+	if _, err := g.TestKey(ctx, "up", "b", Fingerprint("key-a"), false); err != ErrNoSuchKey {
 		t.Fatalf("%v", err)
 	}
 	l, fails := g.AccountStates()[1].Latency, g.AccountStates()[1].Failures
@@ -553,7 +553,7 @@ func TestKeysUnderContention(t *testing.T) {
 						t.Error(err)
 					}
 				case 2:
-					_, _ = g.TestKey(context.Background(), "up", "a", fingerprint("key-b"), j%2 == 0)
+					_, _ = g.TestKey(context.Background(), "up", "a", Fingerprint("key-b"), j%2 == 0)
 					g.AccountStates()
 				default:
 					if w := askUp(g); w.Code != 200 {

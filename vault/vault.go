@@ -8,6 +8,8 @@ import (
 // UpstreamKey is a provider's key that was given through the admin API, or what was said
 // there about a key of the file.
 type UpstreamKey struct {
+	// Provider, Account and Fingerprint name the key. Without a fingerprint the row speaks
+	// of a whole account, without an account of a whole provider; it has a State only.
 	Provider, Account, Fingerprint string
 	// Sealed is the encrypted key; nil: it is in the file.
 	Sealed []byte

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 
+	"github.com/sluice-gateway/sluice/control/upstreams"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web/api"
 )
 
 // dataPlane shows the gateway to the admin API in its words.
-type dataPlane struct{ *gateway.Gateway }
+type dataPlane struct {
+	*gateway.Gateway
+	upstreams *upstreams.Service
+}
 
 // Budgets answers every live bucket.
 func (d dataPlane) Budgets() []api.Budget { return d.budgets(d.BucketStates()) }
@@ -29,17 +33,7 @@ func (d dataPlane) Trail(id string) *api.Trail {
 }
 
 // Upstreams answers every account with its keys.
-func (d dataPlane) Upstreams() []api.Upstream {
-	var out []api.Upstream
-	for _, a := range d.AccountStates() {
-		u := api.Upstream{Provider: a.Provider, Account: a.Account, InFlight: a.InFlight, Keys: []api.Key{}}
-		for _, k := range a.Keys {
-			u.Keys = append(u.Keys, api.Key{Fingerprint: k.Fingerprint, State: k.State.String(), Reason: k.Why})
-		}
-		out = append(out, u)
-	}
-	return out
-}
+func (d dataPlane) Upstreams() []api.Upstream { return d.upstreams.Upstreams() }
 
 // Queue answers what waits, by class.
 func (d dataPlane) Queue() map[string]api.Lane {

@@ -76,6 +76,9 @@ func (s *service) reload() error {
 	if err != nil {
 		return err
 	}
+	if err := s.useKeys(context.Background(), cfg); err != nil {
+		return err
+	}
 	if err := s.gateway.Apply(cfg); err != nil {
 		return err
 	}

@@ -17,11 +17,13 @@ import (
 	"github.com/sluice-gateway/sluice/control/alerting"
 	"github.com/sluice-gateway/sluice/control/clients"
 	"github.com/sluice-gateway/sluice/control/live"
+	"github.com/sluice-gateway/sluice/control/upstreams"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/gateway/protection"
 	"github.com/sluice-gateway/sluice/ledger"
 	"github.com/sluice-gateway/sluice/providers/openai"
 	"github.com/sluice-gateway/sluice/telemetry"
+	"github.com/sluice-gateway/sluice/vault"
 	"github.com/sluice-gateway/sluice/web"
 	"github.com/sluice-gateway/sluice/web/access"
 	"github.com/sluice-gateway/sluice/web/api"
@@ -76,6 +78,9 @@ type service struct {
 	store     database
 	keys      *auth.Directory // stored client keys
 	clients   *clients.Service
+	vault     *vault.Box
+	upstreams *upstreams.Service
+	overlay   gateway.Overlay // what was known of upstream keys at the start
 	ledger    *ledger.Writer
 	kept      atomic.Pointer[config.Store] // what is kept, and for how long
 	estimator *tokens.Estimator
@@ -110,6 +115,8 @@ func (s *service) parts() []part {
 		{"configuration", s.setUpConfig},
 		{"telemetry", s.setUpTelemetry},
 		{"store", s.setUpStore},
+		{"vault", s.setUpVault},
+		{"upstream keys", s.setUpUpstreams},
 		{"ledger", s.setUpLedger},
 		{"traces", s.setUpTraces},
 		{"client keys", s.setUpClients},
@@ -163,13 +170,15 @@ func (s *service) setUpGateway() (err error) {
 	s.gateway, err = gateway.New(gateway.Options{
 		Config: s.cfg, Keys: s.keys, Connect: connector.connect, Tokens: s.estimator, Log: s.log,
 		Embeddings: openai.ConvertEmbeddings, Sink: s.sinks, Content: s.keptContent,
+		Overlay: s.overlay, KeyEvents: s.keyEvent,
 	})
 	if err != nil {
 		return err
 	}
 	s.metrics.Observe(s.gateway)
 	s.background(s.gateway.Run)
-	s.plane.Gateway = s.gateway
+	s.plane.Gateway, s.plane.upstreams = s.gateway, s.upstreams
+	s.upstreams.Attach(s.gateway)
 	return nil
 }
 
@@ -242,7 +251,7 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.KeyEndpoints(s.clients, &s.plane, s.gateway.Config),
 			api.OwnerEndpoints(s.clients, &s.plane, s.gateway.Config),
 			api.BudgetEndpoints(&s.plane),
-			api.UpstreamEndpoints(&s.plane),
+			api.UpstreamEndpoints(s.upstreams),
 			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),

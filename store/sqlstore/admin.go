@@ -149,7 +149,7 @@ func (s *Store) ConfigHistory(ctx context.Context, limit int) ([]history.Version
 
 // PutUpstreamKey implements vault.Store.
 func (s *Store) PutUpstreamKey(ctx context.Context, k *vault.UpstreamKey) error {
-	err := refuse([]string{k.Provider, k.Account, k.Fingerprint}, k.State)
+	err := refuse([]string{k.Provider}, k.Account, k.Fingerprint, k.State)
 	if err == nil {
 		_, err = s.exec(ctx, s.write, `INSERT INTO upstream_keys (provider, account, fingerprint, sealed, state, expires_at, updated_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (provider, account, fingerprint) DO UPDATE SET

@@ -270,12 +270,16 @@ func testUpstreamKeys(t *testing.T, e Engine) {
 		ExpiresAt: begin().Add(time.Hour), UpdatedAt: begin()}
 	b := vault.UpstreamKey{Provider: "p", Account: "a", Fingerprint: "f1", State: "disabled", UpdatedAt: begin()}
 	c := vault.UpstreamKey{Provider: "o", Account: "z", Fingerprint: "f3", UpdatedAt: begin()}
-	for _, k := range []vault.UpstreamKey{a, b, c} {
+	account := vault.UpstreamKey{Provider: "p", Account: "a", State: "disabled", UpdatedAt: begin()}
+	provider := vault.UpstreamKey{Provider: "p", State: "enabled", UpdatedAt: begin()}
+	for _, k := range []vault.UpstreamKey{a, account, b, provider, c} {
 		ok(t, s.PutUpstreamKey(ctx, &k))
 	}
 	all, err := s.UpstreamKeys(ctx)
 	ok(t, err)
-	same(t, all, []vault.UpstreamKey{c, b, a}, "all, by provider, account and fingerprint")
+	same(t, all, []vault.UpstreamKey{c, provider, account, b, a}, "all, by provider, account and fingerprint")
+	ok(t, s.DeleteUpstreamKey(ctx, "p", "a", ""))
+	ok(t, s.DeleteUpstreamKey(ctx, "p", "", ""))
 	a.Sealed, a.State, a.ExpiresAt = nil, "", time.Time{}
 	ok(t, s.PutUpstreamKey(ctx, &a))
 	ok(t, s.DeleteUpstreamKey(ctx, "o", "z", "f3"))

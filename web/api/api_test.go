@@ -35,8 +35,26 @@ func (plane) Budgets() []Budget {
 }
 
 func (plane) Upstreams() []Upstream {
-	return []Upstream{{Provider: "p", Account: "a", Keys: []Key{{Fingerprint: "0123", State: "enabled"}}}}
+	return []Upstream{{Provider: "p", Account: "a", Keys: []Key{{Fingerprint: "0123", State: "enabled"}}, Failures: []UpstreamFailure{}, Breakers: []UpstreamBreaker{}}}
 }
+
+func (plane) Provider(name string) (Provider, error) {
+	if name != "p" {
+		return Provider{}, auth.ErrNotFound
+	}
+	return Provider{Provider: name, Accounts: plane{}.Upstreams()}, nil
+}
+
+func (plane) SetState(context.Context, KeyName, string, bool) (StateChange, error) {
+	return StateChange{State: "enabled", RoutesWithoutKeys: []string{}}, nil
+}
+func (plane) AddKey(context.Context, string, string, NewUpstreamKey) (Key, error) { return Key{}, nil }
+func (plane) EditKey(context.Context, KeyName, UpstreamKeyEdit) (Key, error)      { return Key{}, nil }
+func (plane) RemoveKey(context.Context, KeyName) error                            { return nil }
+func (plane) ReplaceKey(context.Context, KeyName, NewUpstreamKey) (Replacement, error) {
+	return Replacement{}, nil
+}
+func (plane) TestKey(context.Context, KeyName, KeyTest) (TestedKey, error) { return TestedKey{}, nil }
 
 func (plane) Explain(_ context.Context, q Question) (*telemetry.Explanation, error) {
 	if strings.Contains(string(q.Request), "nowhere") {
