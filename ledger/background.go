@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -64,16 +65,11 @@ func (w *Writer) look(now time.Time) time.Time {
 // step does one thing; false: nothing is due.
 func (w *Writer) step(now time.Time) bool {
 	b := &w.back
-	if f := b.flying; f != nil && !f.spooled && now.Sub(f.began) >= w.o.Patience && w.keep(f.group, now) {
-		f.spooled = true
-		w.release(f.group)
-		return true
-	}
 	if b.flying != nil && !b.flying.spooled {
-		return false // its group is the next to become durable
+		return w.overtake(now)
 	}
 	if len(b.hand) == 0 {
-		b.hand = w.take(now)
+		b.hand = w.take(now, w.o.Every)
 	}
 	switch {
 	case len(b.hand) > 0 && w.direct(now):
@@ -88,18 +84,38 @@ func (w *Writer) step(now time.Time) bool {
 	return w.catchUp(now)
 }
 
+// overtake spools a group whose commit takes too long, and with it all that has come
+// since: one sync for both, and what is written survives a kill while the sync goes on.
+func (w *Writer) overtake(now time.Time) bool {
+	b, f := &w.back, w.back.flying
+	if now.Sub(f.began) < w.o.Patience {
+		return false
+	}
+	if len(b.hand) == 0 {
+		b.hand = w.take(now, 0)
+	}
+	all := slices.Concat(f.group, b.hand)
+	if !w.keep(all, now) {
+		return false
+	}
+	w.release(all)
+	f.spooled, b.hand = true, nil
+	return true
+}
+
 // direct says that the store can have a group from memory: it works, and nothing that is
 // older waits.
 func (w *Writer) direct(now time.Time) bool {
 	return w.back.flying == nil && !now.Before(w.back.retryAt) && (w.spool == nil || w.spool.empty())
 }
 
-// take takes the entries that have waited long enough, as many as one transaction holds.
-func (w *Writer) take(now time.Time) []Entry {
+// take takes entries, as many as one transaction holds, once the first has waited so long
+// or a group is full.
+func (w *Writer) take(now time.Time, wait time.Duration) []Entry {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := len(w.waiting)
-	if n == 0 || n < w.o.Group && now.Sub(w.since) < w.o.Every && !w.closing {
+	if n == 0 || n < w.o.Group && now.Sub(w.since) < wait && !w.closing {
 		return nil
 	}
 	var size int64
@@ -135,7 +151,7 @@ func (w *Writer) landed(r result) {
 	fromSpool := f.chunk.to > 0
 	if r.err != nil {
 		if !fromSpool && !f.spooled {
-			b.hand = f.group // nothing was taken since
+			b.hand = slices.Concat(f.group, b.hand)
 		}
 		return
 	}
@@ -195,7 +211,7 @@ func (w *Writer) said(err error, now time.Time) {
 // catchUp brings the front of the spool to the store.
 func (w *Writer) catchUp(now time.Time) bool {
 	b := &w.back
-	if w.spool == nil || w.spool.empty() || b.flying != nil || now.Before(b.retryAt) || w.isClosing() {
+	if w.spool == nil || w.spool.empty() || b.flying != nil || now.Before(b.retryAt) {
 		return false
 	}
 	c, err := w.spool.read(maxGroup, maxGroupBytes)

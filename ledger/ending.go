@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // idle is how long the background sleeps when it knows of nothing to come.
 const idle = time.Hour
@@ -54,7 +57,7 @@ func (w *Writer) isClosing() bool {
 }
 
 // finished says that the Writer is closing and there is no more to do: all is in the
-// store or on disk, or the time for it is over.
+// store, or on disk because the store fails, or the time for it is over.
 func (w *Writer) finished() bool {
 	b := &w.back
 	if !w.isClosing() {
@@ -63,9 +66,12 @@ func (w *Writer) finished() bool {
 	if w.life.Err() != nil {
 		return true
 	}
+	if b.flying != nil || len(b.hand) > 0 || b.backoff == 0 && w.spool != nil && !w.spool.empty() {
+		return false
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return b.flying == nil && len(b.hand) == 0 && len(w.waiting) == 0
+	return len(w.waiting) == 0
 }
 
 // lastWords spools what is still in memory and closes the spool.
@@ -73,11 +79,11 @@ func (w *Writer) lastWords() {
 	b := &w.back
 	b.noSpool = time.Time{}
 	if b.flying != nil && !b.flying.spooled {
-		b.hand = b.flying.group // given up: whether the store has it is not known
+		b.hand = slices.Concat(b.flying.group, b.hand) // given up: whether the store has it is not known
 	}
 	for {
 		if len(b.hand) == 0 {
-			if b.hand = w.take(time.Now()); len(b.hand) == 0 {
+			if b.hand = w.take(time.Now(), 0); len(b.hand) == 0 {
 				break
 			}
 		}

@@ -16,7 +16,7 @@ type Options struct {
 	// Every is how long the first row of a group waits for others. Zero: 50 ms.
 	Every time.Duration
 	// Patience is how long a commit may take until its group is spooled as well. Zero:
-	// 80 ms.
+	// 60 ms.
 	Patience time.Duration
 	// Group is how many entries begin a commit at once. Zero: 500.
 	Group int
@@ -62,7 +62,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	orDuration(&o.Every, 50*time.Millisecond)
-	orDuration(&o.Patience, 80*time.Millisecond)
+	orDuration(&o.Patience, 60*time.Millisecond)
 	if o.Group == 0 {
 		o.Group = 500
 	}

@@ -15,9 +15,10 @@ import (
 // transaction: every 50 ms, or when 500 entries wait. What happens under pressure, in
 // this order:
 //
-//  1. A commit that takes longer than 80 ms, or fails, has its group written to the spool:
+//  1. A commit that takes longer than 60 ms, or fails, has its group written to the spool:
 //     a file on disk, synced per group. So an entry is durable, in the store or in the
-//     spool, within about 150 ms of Write, whatever the store does.
+//     spool, within about 110 ms of Write and the disk's own time to sync, whatever the
+//     store does.
 //  2. While the store fails it is tried again after a pause that grows from 0.1 to 5 s, and
 //     everything goes to the spool. When the store is back, the spool is written to it in
 //     order, and then memory again. After a restart the spool comes first; an entry that
@@ -162,8 +163,8 @@ func (w *Writer) Stats() Stats {
 	return s
 }
 
-// Close commits what waits and ends the background work. When the context ends first,
-// what the store has not taken is spooled. What is written afterwards is lost and
+// Close commits what waits, in memory and in the spool, and ends the background work. When
+// the store fails or the context ends first, what it has not taken stays in the spool. What is written afterwards is lost and
 // counted. A second call waits for the first.
 func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()

@@ -134,7 +134,7 @@ func TestAGroupIsCommittedTogether(t *testing.T) {
 	})
 }
 
-// A store that hangs costs neither time nor rows: they are on disk within 150 ms.
+// A store that hangs costs neither time nor rows: they are on disk within 111 ms.
 func TestAHungStoreIsSpooledBeside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, dir := &memory{hook: hung}, t.TempDir()
@@ -146,10 +146,10 @@ func TestAHungStoreIsSpooledBeside(t *testing.T) {
 		if time.Since(begin) != 0 {
 			t.Error("Write waits")
 		}
-		time.Sleep(131 * time.Millisecond)
+		time.Sleep(111 * time.Millisecond)
 		synctest.Wait()
 		if s := w.Stats(); s.Waiting != 0 || s.SpoolBytes == 0 || s.Spooled.Requests != 100 {
-			t.Fatalf("after 131 ms: %+v", s)
+			t.Fatalf("after 111 ms: %+v", s)
 		}
 		for i := range 100 {
 			w.Write(entry(100 + i))

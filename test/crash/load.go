@@ -26,6 +26,10 @@ type tally struct {
 	refused  map[int]int
 }
 
+// pause is what a caller lets pass between two calls: the gateway's death is to be
+// tested, not the machine's speed.
+const pause = 5 * time.Millisecond
+
 // load calls until the context ends.
 func (r *rig) load(ctx context.Context, api string, workers int, t *tally) *sync.WaitGroup {
 	var all sync.WaitGroup
@@ -35,6 +39,7 @@ func (r *rig) load(ctx context.Context, api string, workers int, t *tally) *sync
 				t.add(1)
 				r.call(api, (i+w)%3 == 0, t)
 				t.add(-1)
+				time.Sleep(pause)
 			}
 		})
 	}
