@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 )
@@ -13,6 +14,8 @@ type background struct {
 	retryAt time.Time
 	backoff time.Duration // 0: the store works
 	noSpool time.Time     // until when the spool is not tried again
+	written []Entry       // written to the spool, no sync of them has begun
+	syncing []Entry       // and those of which one has
 	toldAt  time.Time     // when losses were last told
 	unnoted bool          // they are not in the note yet
 	spoolOK bool          // the last try of the spool went through
@@ -43,6 +46,8 @@ func (w *Writer) run() {
 		case <-timer.C:
 		case r := <-w.results:
 			w.landed(r)
+		case r := <-w.syncs:
+			w.synced(r)
 		}
 		next := w.look(time.Now())
 		if w.finished() {
@@ -77,7 +82,6 @@ func (w *Writer) step(now time.Time) bool {
 		b.hand = nil
 		return true
 	case len(b.hand) > 0 && w.keep(b.hand, now):
-		w.release(b.hand)
 		b.hand = nil
 		return true
 	}
@@ -85,7 +89,7 @@ func (w *Writer) step(now time.Time) bool {
 }
 
 // overtake spools a group whose commit takes too long, and with it all that has come
-// since: one sync for both, and what is written survives a kill while the sync goes on.
+// since.
 func (w *Writer) overtake(now time.Time) bool {
 	b, f := &w.back, w.back.flying
 	if now.Sub(f.began) < w.o.Patience {
@@ -98,7 +102,6 @@ func (w *Writer) overtake(now time.Time) bool {
 	if !w.keep(all, now) {
 		return false
 	}
-	w.release(all)
 	f.spooled, b.hand = true, nil
 	return true
 }
@@ -241,17 +244,15 @@ func (w *Writer) keep(group []Entry, now time.Time) bool {
 	}
 	bad, err := w.spool.append(group)
 	if err != nil {
-		b.noSpool = now.Add(minBackoff)
-		if b.spoolOK {
-			w.o.Log.Error("ledger: the spool takes no more; rows wait in memory", "error", err.Error())
-		}
-		b.spoolOK = false
+		w.spoolFailed(err, now)
 		return false
 	}
 	if !b.spoolOK {
 		w.o.Log.Info("ledger: the spool takes rows again")
 	}
 	b.spoolOK = true
+	b.written = append(b.written, group...)
+	w.sync()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range group {
@@ -264,11 +265,52 @@ func (w *Writer) keep(group []Entry, now time.Time) bool {
 	return true
 }
 
-// release forgets entries that are on disk.
-func (w *Writer) release(group []Entry) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.forget(group)
+// spoolFailed leaves the spool alone for a moment, and tells of it once.
+func (w *Writer) spoolFailed(err error, now time.Time) {
+	b := &w.back
+	b.noSpool = now.Add(minBackoff)
+	if b.spoolOK {
+		w.o.Log.Error("ledger: the spool takes no more; rows wait in memory", "error", err.Error())
+	}
+	b.spoolOK = false
+}
+
+// syncing is a sync of the spool that has ended.
+type syncing struct {
+	file *os.File
+	err  error
+}
+
+// sync begins to make durable what was written to the spool. Others are written
+// meanwhile: a disk may take long, and what is written survives a kill already.
+func (w *Writer) sync() {
+	b := &w.back
+	if len(b.syncing) > 0 || len(b.written) == 0 {
+		return
+	}
+	b.syncing, b.written = b.written, nil
+	if w.spool.file == nil { // consumed, or synced when its segment ended
+		w.syncs <- syncing{}
+		return
+	}
+	go func(f *os.File) { w.syncs <- syncing{f, f.Sync()} }(w.spool.file)
+}
+
+// synced forgets what is durable. After a failure it is in hand again.
+func (w *Writer) synced(r syncing) {
+	b := &w.back
+	if r.err == nil || r.file != w.spool.file { // a file that has ended was synced, or consumed
+		w.mu.Lock()
+		w.forget(b.syncing)
+		w.mu.Unlock()
+		b.syncing = nil
+		w.sync()
+		return
+	}
+	w.spool.abandon()
+	w.spoolFailed(r.err, time.Now())
+	b.hand = slices.Concat(b.syncing, b.written, b.hand)
+	b.syncing, b.written = nil, nil
 }
 
 // forget gives back the memory of entries; the lock is held.

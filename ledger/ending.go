@@ -66,7 +66,7 @@ func (w *Writer) finished() bool {
 	if w.life.Err() != nil {
 		return true
 	}
-	if b.flying != nil || len(b.hand) > 0 || b.backoff == 0 && w.spool != nil && !w.spool.empty() {
+	if b.flying != nil || len(b.hand)+len(b.syncing)+len(b.written) > 0 || b.backoff == 0 && w.spool != nil && !w.spool.empty() {
 		return false
 	}
 	w.mu.Lock()
@@ -90,8 +90,10 @@ func (w *Writer) lastWords() {
 		if !w.keep(b.hand, time.Now()) {
 			break
 		}
-		w.release(b.hand)
 		b.hand = nil
+	}
+	for len(b.syncing) > 0 {
+		w.synced(<-w.syncs)
 	}
 	w.mu.Lock()
 	for _, group := range [][]Entry{b.hand, w.waiting} {

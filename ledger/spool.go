@@ -139,8 +139,9 @@ func (s *spool) drop(i int) error {
 // empty says that nothing waits.
 func (s *spool) empty() bool { return len(s.segments) == 0 }
 
-// append writes entries behind all others and returns when they are on disk; after an
-// error none of them is there. An entry that cannot be written at all is answered in bad.
+// append writes entries behind all others; after an error none of them is there. They
+// survive a kill of the process when it returns, and a loss of power after the next sync
+// of the file. An entry that cannot be written at all is answered in bad.
 func (s *spool) append(entries []Entry) (bad []Entry, err error) {
 	s.buf.Reset()
 	for i := range entries {
@@ -159,18 +160,8 @@ func (s *spool) append(entries []Entry) (bad []Entry, err error) {
 		return nil, err
 	}
 	last := &s.segments[len(s.segments)-1]
-	_, err = s.file.WriteAt(s.buf.Bytes(), last.size)
-	if err == nil {
-		err = s.file.Sync()
-	}
-	if err != nil {
-		// What stands behind the valid part is never read; the segment is left, since a
-		// file whose sync failed is not to be trusted with more.
-		_ = s.file.Truncate(last.size)
-		s.seal()
-		if last.size == 0 {
-			_ = s.drop(len(s.segments) - 1)
-		}
+	if _, err := s.file.WriteAt(s.buf.Bytes(), last.size); err != nil {
+		s.abandon()
 		return nil, err
 	}
 	last.size += n
@@ -181,10 +172,29 @@ func (s *spool) append(entries []Entry) (bad []Entry, err error) {
 	return bad, nil
 }
 
+// abandon ends the present segment after a failure: a file that could not be written or
+// synced is not to be trusted with more. What stands behind its valid part is never read.
+func (s *spool) abandon() {
+	if s.file == nil {
+		return
+	}
+	last := len(s.segments) - 1
+	_ = s.file.Truncate(s.segments[last].size)
+	s.seal()
+	if s.segments[last].size == 0 {
+		_ = s.drop(last)
+	}
+}
+
 // begin opens a new segment where there is none or the last one is long enough.
 func (s *spool) begin() error {
 	if s.file != nil && len(s.segments) > 0 && s.segments[len(s.segments)-1].size < maxSegment {
 		return nil
+	}
+	if s.file != nil {
+		if err := s.file.Sync(); err != nil {
+			return err
+		}
 	}
 	s.seal()
 	f, err := os.OpenFile(s.path(s.next), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -204,7 +214,7 @@ func (s *spool) begin() error {
 
 func (s *spool) seal() {
 	if s.file != nil {
-		_ = s.file.Close() // all that counts has been synced
+		_ = s.file.Close() // a sync tells of what close could
 		s.file = nil
 	}
 }

@@ -15,10 +15,10 @@ import (
 // transaction: every 50 ms, or when 500 entries wait. What happens under pressure, in
 // this order:
 //
-//  1. A commit that takes longer than 60 ms, or fails, has its group written to the spool:
-//     a file on disk, synced per group. So an entry is durable, in the store or in the
-//     spool, within about 110 ms of Write and the disk's own time to sync, whatever the
-//     store does.
+//  1. A commit that takes longer than 60 ms, or fails, has its group written to the spool,
+//     a file on disk. So about 110 ms after Write an entry survives a kill of the process,
+//     whatever the store does and however long the disk takes; the spool is synced per
+//     group, after which it survives a loss of power too.
 //  2. While the store fails it is tried again after a pause that grows from 0.1 to 5 s, and
 //     everything goes to the spool. When the store is back, the spool is written to it in
 //     order, and then memory again. After a restart the spool comes first; an entry that
@@ -46,6 +46,7 @@ type Writer struct {
 
 	wake    chan struct{}      // buffered: something for the background to look at
 	results chan result        // of commits
+	syncs   chan syncing       // of the spool
 	closed  chan struct{}      // the background has ended
 	life    context.Context    // of commits
 	end     context.CancelFunc // gives up commits
@@ -56,7 +57,8 @@ type Writer struct {
 type Stats struct {
 	// Written is what the store has taken since the start, from the spool too.
 	Written Rows
-	// Waiting is how many entries, of how many bytes, are only in memory.
+	// Waiting is how many entries, of how many bytes, are in memory: not yet committed,
+	// nor synced to the spool.
 	Waiting      int
 	WaitingBytes int64
 	// Spooled counts what was written to the spool since the start; SpoolBytes is what
@@ -78,7 +80,7 @@ func NewWriter(o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{o: o, wake: make(chan struct{}, 1), results: make(chan result, 1), closed: make(chan struct{})}
+	w := &Writer{o: o, wake: make(chan struct{}, 1), results: make(chan result, 1), syncs: make(chan syncing, 1), closed: make(chan struct{})}
 	if o.Dir != "" {
 		if err := w.openDir(); err != nil {
 			return nil, fmt.Errorf("ledger: %w", err)

@@ -292,6 +292,39 @@ func TestABrokenDiskFailsNoCall(t *testing.T) {
 	})
 }
 
+// What a failed sync may have lost is in hand again, in order, and goes to another file.
+func TestAFailedSyncIsDoneAgain(t *testing.T) {
+	o, err := Options{Store: &memory{}}.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &Writer{o: o, syncs: make(chan syncing, 1)}
+	w.spool, _ = mustOpen(t, t.TempDir())
+	defer w.spool.close()
+	first := []Entry{entry(0), entry(1)}
+	w.held = 2
+	if !w.keep(first, time.Now()) {
+		t.Fatal("not written")
+	}
+	<-w.syncs // it went well, and is told otherwise
+	w.synced(syncing{w.spool.file, errors.New("the disk is broken")})
+	if len(w.back.hand) != 2 || w.held != 2 || w.keep(first, time.Now()) {
+		t.Fatalf("%d in hand, %d held, or tried again at once", len(w.back.hand), w.held)
+	}
+	if !w.keep(append(w.back.hand, entry(2)), time.Now().Add(time.Second)) || w.spool.segments[len(w.spool.segments)-1].number != 2 {
+		t.Fatal("not written to another file")
+	}
+	w.held++
+	w.synced(<-w.syncs)
+	if w.held != 0 || len(w.back.syncing)+len(w.back.written) != 0 {
+		t.Errorf("%d held", w.held)
+	}
+	got, _ := drain(t, w.spool, 2)
+	if len(got) != 5 || got[4] != name(2) { // those that were written twice count once in a store
+		t.Errorf("read %v", got)
+	}
+}
+
 func TestWithoutASpoolMemoryWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &memory{hook: down}
