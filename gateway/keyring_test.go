@@ -595,3 +595,27 @@ func TestTheKeyringIsSafeForConcurrentUse(t *testing.T) {
 		t.Errorf("%d of 400 calls are counted", used)
 	}
 }
+
+// BenchmarkServeKeys is a whole request with a key of the file and with a stored one, both
+// with an owner and limits.
+func BenchmarkServeKeys(b *testing.B) {
+	k := storedKey("a", map[string]string{"rpm": "100G", "tpm": "100G"})
+	k.Owner = "team"
+	d := auth.NewDirectory()
+	putKey(b, d, k)
+	d.PutOwner(&auth.StoredOwner{Name: "team", Limits: map[string]string{"rpm": "100G", "tpm": "100G"}, Version: 1})
+	yaml := strings.NewReplacer("filed: {limits: {rpm: 8}}", "filed: {limits: {rpm: 100G, tpm: 100G}}",
+		"key: {{key}}}", "key: {{key}}, owner: filed, limits: {rpm: 100G, tpm: 100G}}").Replace(wide)
+	g := serveStored(b, nil, yaml, d, func(r *http.Request) (*http.Response, error) { return answer(r, wholeAnswer) })
+	h := g.Handler()
+	for _, c := range []struct{ name, credential string }{{"file", testKey}, {"stored", secretOf("a")}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if w := as(h, c.credential, ask); w.Code != 200 {
+					b.Fatal(w.Body)
+				}
+			}
+		})
+	}
+}
