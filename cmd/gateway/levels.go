@@ -14,6 +14,10 @@ import (
 // with full buckets.
 const saveEvery = time.Second
 
+// savePace keeps saving to a tenth of the time, where very many keys are in use: it
+// takes about 75 ms of CPU for ten thousand keys with three limits.
+const savePace = 9
+
 // maxLevels bounds the file of levels that is read.
 const maxLevels = 1 << 30
 
@@ -58,21 +62,23 @@ func (s *service) restoreLevels() {
 	s.log.Info("levels restored", "file", path)
 }
 
-// keepLevels saves the levels every second until the context ends.
+// keepLevels saves the levels every second, or as often as is cheap, until the context ends.
 func (s *service) keepLevels(ctx context.Context) {
-	tick := time.NewTicker(saveEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(saveEvery)
+	defer timer.Stop()
 	failing := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-timer.C:
+			begin := time.Now()
 			err := s.saveLevels(false)
 			if err != nil && !failing {
 				s.log.Error("levels not saved; a restart would begin with full limits", "error", err.Error())
 			}
 			failing = err != nil
+			timer.Reset(max(saveEvery, savePace*time.Since(begin)))
 		}
 	}
 }
