@@ -118,7 +118,7 @@ func TestDirectoryComparesAllOfADigest(t *testing.T) {
 // What is looked up is a digest: no method of a directory takes a credential, so none
 // can compare one, early or late.
 func TestDirectoryNeverSeesACredential(t *testing.T) {
-	byName := map[string]bool{"Key": true, "Remove": true, "Owner": true, "KeysOf": true} // IDs and names
+	byName := map[string]bool{"Key": true, "Limited": true, "Remove": true, "Owner": true, "KeysOf": true} // IDs, names, limits
 	typ := reflect.TypeFor[*Directory]()
 	for i := range typ.NumMethod() {
 		m := typ.Method(i)
