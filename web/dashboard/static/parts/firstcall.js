@@ -5,13 +5,10 @@ import { get, post } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { can, operators } from "../lib/who.js";
 import { href } from "../lib/router.js";
+import { samples } from "../lib/samples.js";
 import { Code } from "./field.js";
 import { say, complain } from "./toast.js";
 
-// curl is the line for a model and a key.
-export function curl(base, model, key, text = "Hello!") {
-  return `curl ${base}/v1/chat/completions \\\n  -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" \\\n  -d '${JSON.stringify({ model, messages: [{ role: "user", content: text }] })}'`;
-}
 
 export function FirstCall() {
   const [busy, setBusy] = useState(false);
@@ -28,7 +25,7 @@ export function FirstCall() {
     setBusy(false);
   };
   return html`<h2>${t("first.title")}</h2><p class="soft">${t("first.about")}</p>
-    <${Code} label="curl" text=${curl(about?.api || "http://127.0.0.1:8080", model, about?.demo_key || "$SLUICE_KEY")} />
+    <${Code} label="curl" text=${samples.curl({ api: about?.api || "http://127.0.0.1:8080", model, key: about?.demo_key || "$SLUICE_KEY" })} />
     <div class="row">${can(...operators) && html`<button class="main" disabled=${busy || !about} onClick=${send}>${t("first.send")}</button>`}
       <a href=${href("keys")}>${t("first.key")}</a></div>`;
 }
