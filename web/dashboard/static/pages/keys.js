@@ -16,7 +16,7 @@ import { Loading, Failure, Empty } from "../parts/states.js";
 import { KeyFields, Limits, draft, body, useForm, Trouble } from "../parts/keyform.js";
 import { say, complain } from "../parts/toast.js";
 
-const stateOf = (k) => (k.revoked_at ? "revoked" : k.disabled ? "disabled" : k.expires_at && new Date(k.expires_at) < new Date() ? "expired" : "enabled");
+const stateOf = (k) => (k.state === "active" ? "enabled" : k.state);
 
 // Secret shows a new key, once, with lines to paste.
 function Secret({ made, close }) {
@@ -40,7 +40,7 @@ function Create({ close, done, owners }) {
 }
 
 function Edit({ row, close, done, owners }) {
-  const form = useForm(draft(row), (d) => patch("/keys/" + row.id, { ...body(d), if_version: row.version }), done);
+  const form = useForm(draft(row), (d) => patch("/keys/" + row.id, { ...body(d, row.limits), version: row.version }), done);
   return html`<${Dialog} title=${t("key.edit", { name: row.name })} close=${close} wide><form class="stack" onSubmit=${form.submit}>
     <${KeyFields} ...${form} owners=${owners} /><${Trouble} error=${form.error} />
     <div class="row end"><button type="button" onClick=${close}>${t("cancel")}</button><button class="main" disabled=${form.busy}>${t("save")}</button></div></form><//>`;
@@ -62,14 +62,14 @@ function Detail({ id, owners }) {
   const toggle = async () => {
     const to = !row.disabled;
     try {
-      await patch("/keys/" + row.id, { disabled: to });
+      await patch("/keys/" + row.id, { disabled: to, version: row.version });
       say(t(to ? "key.disabled" : "key.enabled", { name: row.name }), { undo: async () => { await patch("/keys/" + row.id, { disabled: !to }); again(); } });
       again();
     } catch (e) { complain(e); }
   };
   const done = (text) => (made) => { setOpen(made?.key ? { kind: "secret", made } : null); if (text) say(text); again(); };
   return html`<div class="pagehead"><a href=${href("keys")}>← ${t("page.keys")}</a><h1>${row.name}</h1><${Chip} state=${stateOf(row)} /><span class="grow"></span>
-      ${!row.revoked_at && html`${act && html`<button onClick=${() => setOpen({ kind: "edit" })}>${t("edit")}</button>`}
+      ${!row.revoked_at && row.source !== "file" && html`${act && html`<button onClick=${() => setOpen({ kind: "edit" })}>${t("edit")}</button>`}
         <button onClick=${() => setOpen({ kind: "rotate" })}>${t("key.rotate.verb")}</button>
         ${act && html`<button onClick=${toggle}>${t(row.disabled ? "enable" : "disable")}</button><button class="danger" onClick=${() => setOpen({ kind: "revoke" })}>${t("key.revoke.verb")}</button>`}`}</div>
     <section class="band"><dl class="pairs">
@@ -78,11 +78,11 @@ function Detail({ id, owners }) {
       <dt>${t("key.priority")}</dt><dd>${t("class." + row.priority)} · ${t("key.weight")} ${row.weight}</dd><dt>${t("key.models")}</dt><dd>${(row.models || []).join(", ")}</dd>
       <dt>${t("key.max_tokens")}</dt><dd>${row.max_tokens ? count(row.max_tokens) : "–"}</dd><dt>${t("key.ips")}</dt><dd>${(row.allowed_ips || []).join(", ") || t("key.ips.all")}</dd>
       <dt>${t("key.expires")}</dt><dd>${row.expires_at ? clock(row.expires_at) : t("never")}</dd>
-      ${row.old_until && new Date(row.old_until) > new Date() && html`<dt>${t("key.old")}</dt><dd>${clock(row.old_until)}</dd>`}
-      <dt>${t("key.created")}</dt><dd>${clock(row.created_at)}</dd>${row.tags?.length > 0 && html`<dt>${t("key.tags")}</dt><dd>${row.tags.map((x) => html`<${Tag} key=${x}>${x}<//>`)}</dd>`}
+      ${row.old_key_until && new Date(row.old_key_until) > new Date() && html`<dt>${t("key.old")}</dt><dd>${clock(row.old_key_until)}</dd>`}
+      <dt>${t("key.created")}</dt><dd>${row.source === "file" ? t("infile") : clock(row.created_at)}</dd>${row.tags?.length > 0 && html`<dt>${t("key.tags")}</dt><dd>${row.tags.map((x) => html`<${Tag} key=${x}>${x}<//>`)}</dd>`}
     </dl></section>
     <section class="band"><header><h2>${t("key.usage")}</h2></header>
-      ${row.budgets?.length ? html`<div class="strips">${row.budgets.map((b) => html`<${Row} key=${b.scope + b.limit} bucket=${b} />`)}</div>` : html`<p class="quiet">${t(Object.keys(row.limits || {}).length ? "key.unused" : "key.unlimited")}</p>`}
+      ${row.usage?.length ? html`<div class="strips">${row.usage.map((b) => html`<${Row} key=${b.scope + b.limit} bucket=${b} />`)}</div>` : html`<p class="quiet">${t(Object.keys(row.limits || {}).length ? "key.unused" : "key.unlimited")}</p>`}
       <p><a href=${href("usage", [], { key_id: row.id })}>${t("key.history")}</a> · <a href=${href("requests", ["past"], { key_id: row.id })}>${t("page.requests")}</a></p></section>
     ${open?.kind === "edit" && html`<${Edit} row=${row} owners=${owners} close=${() => setOpen(null)} done=${done(t("saved"))} />`}
     ${open?.kind === "rotate" && html`<${Rotate} row=${row} close=${() => setOpen((o) => (o?.kind === "rotate" ? null : o))} done=${done()} />`}
@@ -113,7 +113,7 @@ function Keys({ words, owners }) {
 // OwnerForm makes or edits an owner.
 function OwnerForm({ row, close, done }) {
   const form = useForm({ name: row?.name || "", kind: row?.kind || "team", limits: { ...(row?.limits || {}) } },
-    (d) => { const limits = body({ ...draft(), limits: d.limits }).limits; return row ? patch("/owners/" + encodeURIComponent(row.name), { kind: d.kind, limits, if_version: row.version }) : post("/owners", { name: d.name.trim(), kind: d.kind, limits }); }, done);
+    (d) => { const limits = body({ ...draft(), limits: d.limits }, row?.limits).limits; return row ? patch("/owners/" + encodeURIComponent(row.name), { kind: d.kind, limits, version: row.version }) : post("/owners", { name: d.name.trim(), kind: d.kind, limits }); }, done);
   const change = (name) => (v) => form.set({ ...form.value, [name]: v });
   return html`<${Dialog} title=${row ? t("owner.edit", { name: row.name }) : t("owner.create")} close=${close}><form class="stack" onSubmit=${form.submit}>
     <div class="form">${!row && html`<${Text} label=${t("owner.name")} value=${form.value.name} set=${change("name")} error=${form.fields.name} required autofocus />`}
@@ -132,8 +132,8 @@ function Owners({ words, owners }) {
   return html`<div class="row">${act && html`<button class="main" onClick=${() => setOpen({})}>${t("owner.create")}</button>`}</div>
     ${rows.length === 0 ? html`<${Empty}><p>${t("owner.none")}</p><//>` : html`<section class="band"><table><thead><tr><th>${t("owner.name")}</th><th>${t("owner.kind")}</th><th class="num">${t("owner.keys")}</th><th>${t("key.limits")}</th><th></th></tr></thead><tbody>
       ${rows.map((o) => html`<tr key=${o.name}><td><strong>${o.name}</strong></td><td>${t("owner." + (o.kind || "team"))}</td><td class="num">${o.keys ?? "–"}</td>
-        <td>${(o.budgets || []).length ? o.budgets.map((b) => html`<div key=${b.limit} class="row small"><span class="quiet">${b.limit}</span><span class="inline"><${Bar} small bucket=${b} /></span></div>`) : Object.entries(o.limits || {}).map(([n, v]) => `${n} ${v}`).join(" · ") || "–"}</td>
-        <td class="num">${act && o.stored !== false && html`<button class="plain" onClick=${() => setOpen({ row: o })}>${t("edit")}</button><button class="plain" onClick=${() => setOpen({ gone: o })}>${t("delete")}</button>`}${o.stored === false && html`<span class="quiet small">${t("infile")}</span>`}</td></tr>`)}
+        <td>${(o.usage || []).length ? o.usage.map((b) => html`<div key=${b.limit} class="row small"><span class="quiet">${b.limit}</span><span class="inline"><${Bar} small bucket=${b} /></span></div>`) : Object.entries(o.limits || {}).map(([n, v]) => `${n} ${v}`).join(" · ") || "–"}</td>
+        <td class="num">${act && o.source !== "file" && html`<button class="plain" onClick=${() => setOpen({ row: o })}>${t("edit")}</button><button class="plain" onClick=${() => setOpen({ gone: o })}>${t("delete")}</button>`}${o.source === "file" && html`<span class="quiet small">${t("infile")}</span>`}</td></tr>`)}
     </tbody></table></section>`}
     ${open && !open.gone && html`<${OwnerForm} row=${open.row} close=${() => setOpen(null)} done=${done} />`}
     ${open?.gone && html`<${Confirm} title=${t("owner.delete", { name: open.gone.name })} says=${t("owner.delete.says", { n: open.gone.keys ?? 0 })} verb=${t("delete")} close=${() => setOpen(null)} act=${async () => { await remove("/owners/" + encodeURIComponent(open.gone.name)); done(); }} />`}`;

@@ -18,9 +18,13 @@ export function draft(k = {}) {
   };
 }
 
-// body is what the API takes.
-export function body(d) {
-  const limits = Object.fromEntries(Object.entries(d.limits).map(([n, v]) => [n, String(v).trim()]).filter(([, v]) => v !== ""));
+// written is a limit as the API takes it: a number, or a text such as 25%.
+const written = (text) => (/^[0-9]+(\.[0-9]+)?$/.test(text) ? Number(text) : text);
+
+// body is what the API takes. A limit that was there and is empty now is taken away.
+export function body(d, before = {}) {
+  const limits = Object.fromEntries(Object.entries(d.limits).map(([n, v]) => [n, String(v ?? "").trim()]).filter(([, v]) => v !== "").map(([n, v]) => [n, written(v)]));
+  for (const n of Object.keys(before)) if (!(n in limits)) limits[n] = null;
   return {
     name: d.name.trim(), owner: d.owner.trim(), priority: d.priority, weight: Number(d.weight) || 1, models: list(d.models), limits,
     max_tokens: Number(d.max_tokens) || 0, allowed_ips: list(d.allowed_ips), tags: list(d.tags), expires_at: d.expires_at ? d.expires_at + "T00:00:00Z" : null,
