@@ -5,7 +5,9 @@ import { store } from "./store.js";
 
 export const live = store(null);      // the last state; null: none yet
 export const link = store({ up: false, at: 0 }); // whether the stream is open, and when it last spoke
+export const tail = store([]);        // the last requests that have ended, the latest first
 const listeners = new Set();
+const kept = 500;
 
 // onEvent hears events that are not state: requests that have ended, alerts, changes.
 export function onEvent(f) {
@@ -44,7 +46,10 @@ export function open() {
   source.addEventListener("snapshot", data((v) => live.set(v)));
   source.addEventListener("patch", data((v) => live.set((s) => merge(s, v))));
   for (const kind of ["request", "alert", "key", "config", "audit"]) {
-    source.addEventListener(kind, data((v) => listeners.forEach((f) => f(kind, v))));
+    source.addEventListener(kind, data((v) => {
+      if (kind === "request") tail.set((list) => [v, ...list].slice(0, kept));
+      listeners.forEach((f) => f(kind, v));
+    }));
   }
   source.addEventListener("ping", heard);
   source.onopen = heard;

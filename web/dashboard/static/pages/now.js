@@ -1,8 +1,8 @@
 // Now: is anything wrong, where is the headroom, who is waiting.
-import { html, useMemo, useState, useEffect } from "../lib/dom.js";
+import { html, useMemo } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { useStore } from "../lib/store.js";
-import { live, onEvent } from "../lib/live.js";
+import { live, tail } from "../lib/live.js";
 import { useLoad } from "../lib/load.js";
 import { get } from "../lib/api.js";
 import { href } from "../lib/router.js";
@@ -81,8 +81,7 @@ function useHour() {
 export function Page() {
   const state = useStore(live);
   const points = useHour();
-  const [seen, setSeen] = useState(false);
-  useEffect(() => onEvent((kind) => kind === "request" && setSeen(true)), []);
+  const seen = useStore(tail, (list) => list.length > 0);
   if (!state) return html`<${Loading} />`;
   const quiet = !seen && points.length === 0;
   return html`<div class="pagehead"><h1>${t("page.now")}</h1></div>

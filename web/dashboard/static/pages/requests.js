@@ -3,7 +3,8 @@
 import { html, useEffect, useMemo, useState, useRef } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { get, url } from "../lib/api.js";
-import { onEvent } from "../lib/live.js";
+import { useStore } from "../lib/store.js";
+import { tail } from "../lib/live.js";
 import { useLoad } from "../lib/load.js";
 import { href, refine, go } from "../lib/router.js";
 import { clock, count, money, span } from "../lib/format.js";
@@ -16,7 +17,6 @@ import { Explain } from "../parts/explain.js";
 import { can, readers } from "../lib/who.js";
 
 const outcomes = ["ok", "limited", "no_room", "shed", "rejected", "upstream_failed", "upstream_rejected", "stream_broken", "timeout", "client_gone", "too_large", "internal_error"];
-const tailed = 500; // of the live tail
 
 const columns = () => [
   { name: "at", label: t("req.at"), width: "92px", cell: (r) => html`<span title=${r.start}>${clock(r.start)}</span>` },
@@ -30,13 +30,12 @@ const columns = () => [
   { name: "cost", label: t("cost"), width: "84px", num: true, cell: (r) => money(r.cost_nano_usd) },
 ];
 
-// useTail is the last requests as they end, as long as it is not paused.
+// useTail is the last requests as they end; paused, those up to that moment.
 function useTail(paused) {
-  const [rows, set] = useState([]);
-  const hold = useRef(false);
-  hold.current = paused;
-  useEffect(() => onEvent((kind, r) => kind === "request" && !hold.current && set((list) => [r, ...list].slice(0, tailed))), []);
-  return rows;
+  const rows = useStore(tail);
+  const held = useRef(rows);
+  if (!paused) held.current = rows;
+  return held.current;
 }
 
 function Tail({ words }) {

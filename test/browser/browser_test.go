@@ -1,0 +1,215 @@
+package browser
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The program and the browser, made once.
+var (
+	binary   string
+	chromium *Browser
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "sluice-browser")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		binary, err = Build(dir)
+	}
+	if err == nil {
+		chromium, err = Launch(dir + "/profile")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer chromium.Close()
+	return m.Run()
+}
+
+const configuration = `
+server: {admin_token: "{{token}}"}
+providers:
+  sim:
+    dialect: simulated
+    simulated: {first_token: 20ms, tokens_per_second: 2000}
+    accounts:
+      - {name: team-a, keys: [sk-upstream-a1, sk-upstream-a2], limits: [{rpm: 600, tpm: 1M}]}
+      - {name: team-b, keys: [sk-upstream-b1], limits: [{rpm: 600, tpm: 1M}]}
+  spare:
+    dialect: simulated
+    accounts: [{name: only, limits: [{rpm: 60, tpm: 100k}]}]
+routes:
+  chat: {targets: [sim/qwen3-max, sim/qwen-plus, spare/qwen-turbo]}
+  small: {targets: [spare/qwen-turbo]}
+owners:
+  acme: {limits: {rpm: 1000, tpm: 500k}}
+client_keys:
+  - {name: app, key: "{{key}}", owner: acme, limits: {rpm: 500}}
+`
+
+const name, password = "ada", "correct horse battery"
+
+// open starts a program and a page on it, signed in as the first admin.
+func open(t *testing.T, yaml string) (*Program, *Page) {
+	t.Helper()
+	p, err := Start(binary, t.TempDir(), yaml)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			log := p.Log()
+			t.Logf("the program's log ends with:\n%s", log[max(0, len(log)-3000):])
+		}
+	})
+	page := tab(t, p)
+	must(t, page.SignIn(name, password))
+	return p, page
+}
+
+func tab(t *testing.T, p *Program) *Page {
+	t.Helper()
+	page, err := chromium.Open(p, 1440, 900, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		page.Close()
+		if problems := page.Problems(); len(problems) > 0 {
+			t.Errorf("the console complains:\n%s", strings.Join(problems, "\n"))
+		}
+	})
+	return page
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// chat makes calls, so that there is something to see.
+func chat(t *testing.T, p *Program, n int) {
+	t.Helper()
+	for i := range n {
+		if status, err := p.Chat(Key, "chat", fmt.Sprintf("Tell me about river %d.", i)); err != nil || status != 200 {
+			t.Fatalf("%d %v", status, err)
+		}
+	}
+}
+
+// Every page opens with live data, in both languages, without a word from the console.
+func TestEveryPageOpens(t *testing.T) {
+	p, page := open(t, configuration)
+	chat(t, p, 5)
+	var pages []string
+	must(t, page.Eval(`[...document.querySelectorAll(".rail nav a")].map((a) => a.hash.slice(2))`, &pages))
+	if len(pages) < 10 {
+		t.Fatalf("the rail has %v", pages)
+	}
+	for _, language := range []string{"en", "ko"} {
+		must(t, page.Eval(`localStorage.setItem("language", "`+language+`")`, nil))
+		must(t, page.Reload())
+		must(t, page.See(".rail nav"))
+		for _, name := range pages {
+			must(t, page.Go(name))
+			must(t, page.Until(name+" is there", `document.querySelector(".rail nav a[aria-current=page]")?.hash === "#/`+name+`" && document.querySelector("main h1") && !document.querySelector("main .bone")`))
+			var wrong []string
+			must(t, page.Eval(`[...document.querySelectorAll("main .notice.refused")].map((e) => e.innerText)`, &wrong))
+			if len(wrong) > 0 {
+				t.Errorf("%s (%s) says: %v", name, language, wrong)
+			}
+			var unworded string
+			must(t, page.Eval(`document.querySelector("main").innerText.match(/\b(?:page|key|budget|req|route|config|alert|now|usage|upstream|sim)\.[a-z_]+\b/)?.[0] || ""`, &unworded))
+			if unworded != "" {
+				t.Errorf("%s (%s) shows the name of a text: %s", name, language, unworded)
+			}
+		}
+	}
+}
+
+// The first screen follows what happens within a second or two.
+func TestTheFirstScreenIsLive(t *testing.T) {
+	p, page := open(t, configuration)
+	must(t, page.Go("now"))
+	must(t, page.Read("No traffic yet"))
+	must(t, page.Press("Send one now"))
+	must(t, page.Until("the call is counted", `!document.body.innerText.includes("No traffic yet")`))
+	chat(t, p, 3)
+	must(t, page.Read("sim/qwen3-max 100 %"))
+	must(t, page.Go("requests"))
+	chat(t, p, 2)
+	must(t, page.Until("requests arrive", `document.querySelectorAll(".list .line").length >= 2`))
+	must(t, page.Click(".list .line"))
+	must(t, page.See(".timeline .track i"))
+	must(t, page.Read("Steps"))
+}
+
+func TestKeysWorkByTheKeyboard(t *testing.T) {
+	_, page := open(t, configuration)
+	must(t, page.See("main h1"))
+	for keys, heading := range map[string]string{"gb": "Budgets", "gq": "Requests", "gp": "Playground"} {
+		must(t, page.Type(keys))
+		must(t, page.Until("g leads to "+heading, `document.querySelector("main h1")?.innerText === "`+heading+`"`))
+	}
+	must(t, page.Type("gb"))
+	must(t, page.See("[data-search]"))
+	must(t, page.Type("/"))
+	must(t, page.Until("/ goes to the search", `document.activeElement?.matches("[data-search]")`))
+	must(t, page.Eval(`document.activeElement.blur()`, nil))
+	must(t, page.Type("?"))
+	must(t, page.See("dialog[open]"))
+	must(t, page.Type("\x1b"))
+	must(t, page.Until("Esc closes it", `!document.querySelector("dialog[open]")`))
+}
+
+// What a model writes is text, whatever it looks like.
+func TestWhatAModelWritesStaysText(t *testing.T) {
+	_, page := open(t, configuration)
+	must(t, page.Go("playground"))
+	must(t, page.Fill("Message", `<img src=x onerror="window.hurt=1"><b>bold</b>`))
+	must(t, page.Press("Send"))
+	must(t, page.See(".turn.assistant"))
+	must(t, page.Read(`<img src=x onerror=`))
+	var hurt bool
+	must(t, page.Eval(`!!window.hurt || !!document.querySelector(".turn .text img, .turn .text b")`, &hurt))
+	if hurt {
+		t.Error("markup in a message became markup in the page")
+	}
+}
+
+// A stream that breaks greys the page, says how old it is, and comes back by itself.
+func TestADisconnectedPageSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	p, err := Start(binary, dir, configuration)
+	must(t, err)
+	page, err := chromium.Open(p, 1200, 800, true)
+	must(t, err)
+	defer page.Close()
+	must(t, page.SignIn(name, password))
+	must(t, page.Go("now"))
+	must(t, page.See(".striprow"))
+	p.Stop()
+	must(t, page.Read("Disconnected."))
+	must(t, page.Until("it is greyed", `document.querySelector(".frame.stale")`))
+}
+
+// Whoever has signed out, or has the wrong password, stands before the door.
+func TestTheDoor(t *testing.T) {
+	_, page := open(t, configuration)
+	must(t, page.Press("Sign out"))
+	must(t, page.See(".door form"))
+	must(t, page.Fill("Name", name))
+	must(t, page.Fill("Password", "wrong horse battery"))
+	must(t, page.Click(".door button.main"))
+	must(t, page.See(".door .notice.refused"))
+	must(t, page.SignIn(name, password))
+}
