@@ -255,6 +255,8 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.ExplainEndpoints(&s.plane),
 			api.ReloadEndpoints(s.reload),
 			api.LiveEndpoints(s.live),
+			api.UsageEndpoints(s.store, time.Now),
+			api.RequestEndpoints(s.store),
 			api.AlertEndpoints(s.alerting),
 			api.AboutEndpoints(s.about),
 			api.PlaygroundEndpoints(s.gateway),

@@ -226,6 +226,10 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, e *Endpoint, err erro
 }
 
 func respond(w http.ResponseWriter, e *Endpoint, answer any) {
+	if sheet, ok := answer.(*Sheet); ok {
+		sheet.write(w)
+		return
+	}
 	if e.Answer == nil {
 		w.WriteHeader(e.status())
 		return
