@@ -41,10 +41,9 @@ type Content struct {
 	Max int64 `yaml:"max,size"`
 }
 
-// Spool is the file of the rows that wait for the database when the memory for them is
-// used up.
+// Spool is where rows wait on disk while the database is slow or gone.
 type Spool struct {
-	// Path is the file. Default <dsn>.spool for sqlite, ./sluice.spool for postgres;
+	// Path is its directory, made where it is missing. Default <dsn>.spool for sqlite, ./sluice.spool for postgres;
 	// empty, as for :memory:, nothing is spooled.
 	Path string `yaml:"path"`
 	// Max bounds it in bytes. Default 1 GiB. Zero: nothing is spooled.
