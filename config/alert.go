@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,7 +18,7 @@ type Alert struct {
 	// once.
 	For time.Duration `yaml:"for"`
 	// Clear is the value at which a firing alert ends. Default: 80 % of the condition's, or
-	// a quarter above it for < and <=.
+	// for < and <= a quarter above it.
 	Clear Bound `yaml:"clear"`
 	// Do is what happens when it fires. Default log.
 	Do []Action `yaml:"do"`
@@ -26,19 +28,18 @@ type Alert struct {
 
 // Condition is a reading held against a bound.
 type Condition struct {
-	Reading string // a word, for instance queue_depth
-	Op      string // > >= < <=
-	Value   float64
+	Reading string  // what is watched, for instance queue_depth
+	Op      string  // > >= < <=
+	Value   float64 // in its unit: calls, seconds, days, a share from 0 to 1, bytes
 	// Text is the condition as it was written.
 	Text string
 }
 
 // Bound is a value of a reading. The zero value was not given.
 type Bound struct {
-	Value float64
+	Value float64 // in the unit of what is watched
 	Given bool
-	// Text is the value as it was written: what its unit is depends on the reading.
-	Text string
+	Text  string
 }
 
 // Action is one thing that an alert does.
@@ -62,51 +63,93 @@ func (a Action) String() string {
 	return a.Kind
 }
 
-// parseCondition reads a reading, a comparison and a value.
-func parseCondition(s string) (Condition, error) {
-	bad := errors.New("is not a condition such as queue_depth > 100, queue_wait > 10s or spend >= 80%")
-	fields := strings.Fields(s)
-	if len(fields) != 3 || strings.Trim(fields[0], "abcdefghijklmnopqrstuvwxyz_0123456789") != "" {
-		return Condition{}, bad
-	}
-	if oneOf(fields[1], ">", ">=", "<", "<=") != "" {
-		return Condition{}, bad
-	}
-	value, err := parseBound(fields[2])
-	if err != nil {
-		return Condition{}, bad
-	}
-	return Condition{Reading: fields[0], Op: fields[1], Value: value.Value, Text: strings.Join(fields, " ")}, nil
-}
+// alertMetric is something that alerts watch, and in what it is counted.
+type alertMetric struct{ name, unit string }
 
-// parseBound reads a number, a percentage (80% is 0.8), a duration (10s is 10) or a size.
-func parseBound(s string) (Bound, error) {
-	if f, err := parseRatio(s); err == nil {
-		return Bound{f, true, s}, nil
+// alertMetrics are what alerts watch. What each of them is stands in package alerts.
+func alertMetrics() []alertMetric {
+	return []alertMetric{
+		{"queue_depth", "count"}, {"queue_wait", "seconds"}, {"queue_oldest", "seconds"}, {"keys_down", "count"}, {"spend", "share"},
+		{"upstream_429", "count"}, {"error_rate", "share"}, {"key_error_rate", "share"}, {"shed_rate", "share"}, {"ledger_lag", "seconds"},
+		{"config_conflict", "count"}, {"key_expires", "days"}, {"heap", "bytes"},
 	}
-	if d, err := parseDuration(s); err == nil {
-		return Bound{d.Seconds(), true, s}, nil
-	}
-	if n, err := parseSize(s); err == nil {
-		return Bound{float64(n), true, s}, nil
-	}
-	return Bound{}, errors.New("is not a value such as 50, 80%, 10s or 400MiB")
 }
 
 // Readings are what an alert may watch.
 func Readings() []string {
-	return []string{
-		"queue_depth", "queue_wait", "queue_oldest", "keys_down", "spend", "upstream_429", "error_rate", "key_error_rate", "shed_rate",
-		"ledger_lag", "config_conflict", "key_expires", "heap",
+	var names []string
+	for _, m := range alertMetrics() {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// parseCondition reads a metric, a comparison and a value.
+func parseCondition(s string) (Condition, error) {
+	bad := errors.New("is not a condition such as queue_depth > 100, queue_wait > 10s or spend >= 80%")
+	at := strings.IndexAny(s, "<>=")
+	if at < 0 {
+		return Condition{}, bad
+	}
+	name, rest := strings.TrimSpace(s[:at]), s[at:]
+	text := strings.TrimLeft(rest, "<>=")
+	op := rest[:len(rest)-len(text)]
+	if oneOf(op, ">", ">=", "<", "<=") != "" {
+		return Condition{}, bad
+	}
+	if wrong := oneOf(name, Readings()...); wrong != "" {
+		return Condition{}, errors.New("watches " + quote(name) + ", which " + wrong)
+	}
+	value, err := parseAlertValue(name, strings.TrimSpace(text))
+	if err != nil {
+		return Condition{}, errors.New("has no usable value: " + err.Error())
+	}
+	return Condition{Reading: name, Op: op, Value: value, Text: name + " " + op + " " + strings.TrimSpace(text)}, nil
+}
+
+// parseAlertValue reads a value of a metric: a number in its unit, or a percentage of
+// shares, a duration of seconds and days, a size of bytes.
+func parseAlertValue(name, s string) (float64, error) {
+	i := slices.IndexFunc(alertMetrics(), func(m alertMetric) bool { return m.name == name })
+	if i < 0 {
+		return 0, errors.New("its metric is unknown")
+	}
+	if f, err := strconv.ParseFloat(s, 64); err == nil && f >= 0 && f <= 1e15 {
+		return f, nil
+	}
+	form := "a number such as 100"
+	switch unit := alertMetrics()[i].unit; unit {
+	case "share":
+		form = "a ratio such as 80%"
+		if f, err := parseRatio(s); err == nil && f >= 0 {
+			return f, nil
+		}
+	case "seconds", "days":
+		form = "a duration such as 10s or 14d"
+		if d, err := parseDuration(s); err == nil {
+			if unit == "days" {
+				return d.Hours() / 24, nil
+			}
+			return d.Seconds(), nil
+		}
+	case "bytes":
+		form = "a size such as 400MiB"
+		if n, err := parseSize(s); err == nil {
+			return float64(n), nil
+		}
+	}
+	return 0, errors.New(name + " takes " + form)
+}
+
+// complete reads where the alert clears, in the unit of what it watches.
+func (a *Alert) complete() {
+	if v, err := parseAlertValue(a.When.Reading, a.Clear.Text); err == nil {
+		a.Clear.Value = v
 	}
 }
 
-func (b Bound) String() string {
-	if !b.Given {
-		return ""
-	}
-	return b.Text
-}
+// String is the bound as it was written.
+func (b Bound) String() string { return b.Text }
 
 // decode reads an action: a word, or a mapping of one name.
 func (a *Action) decode(d *decoder, path string, n *node) {

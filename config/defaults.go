@@ -115,6 +115,9 @@ func (c *Config) complete() {
 		}
 		k.Limits.resolve(false)
 	}
+	for i := range c.Alerts {
+		c.Alerts[i].complete()
+	}
 	c.Adaptive.complete()
 	c.completeStore()
 }

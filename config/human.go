@@ -36,7 +36,7 @@ func readerOf(t reflect.Type, how string) func(string, reflect.Value) error {
 	case reflect.TypeFor[Condition]():
 		return readInto(parseCondition)
 	case reflect.TypeFor[Bound]():
-		return readInto(parseBound)
+		return readInto(func(s string) (Bound, error) { return Bound{Given: true, Text: s}, nil })
 	case reflect.TypeFor[bool]():
 		return readInto(parseBool)
 	case reflect.TypeFor[string]():

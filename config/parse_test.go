@@ -99,6 +99,10 @@ func TestFull(t *testing.T) {
 		{"actions", len(cfg.Alerts[0].Do), 4},
 		{"shed", cfg.Alerts[0].Do[2], Action{Kind: "shed", Class: "low"}},
 		{"condition in seconds", cfg.Alerts[1].When.Value, 10.0},
+		{"condition as written", cfg.Alerts[1].When.Text, "queue_wait >= 10s"},
+		{"condition in days", cfg.Alerts[2].When.Value, 14.0},
+		{"clear in days", cfg.Alerts[2].Clear.Value, 20.0},
+		{"condition in bytes", cfg.Alerts[3].When.Value, float64(400 << 20)},
 		{"default action", cfg.Alerts[1].Do, []Action{{Kind: "log"}}},
 	}
 	for _, c := range checks {

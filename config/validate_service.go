@@ -204,12 +204,15 @@ func (v *validator) alerts() {
 
 // condition checks what an alert watches, and that it can end.
 func (v *validator) condition(at string, a *Alert) {
-	switch {
-	case a.When.Reading == "":
+	if a.When.Reading == "" {
 		v.problem(at+".when", "is needed: a condition such as queue_depth > 100")
-	case !slices.Contains(Readings(), a.When.Reading):
-		v.problem(at+".when", "there is nothing to watch named %s; %s", quote(a.When.Reading), suggest(a.When.Reading, Readings()))
-	case a.When.Reading == "key_expires": // days, which may be written as a duration on one side only
+		return
+	}
+	if _, err := parseAlertValue(a.When.Reading, a.Clear.Text); a.Clear.Given && err != nil {
+		v.problem(at+".clear", "%s has no usable value: %s", quote(a.Clear.Text), err)
+		return
+	}
+	switch {
 	case a.Clear.Given && strings.HasPrefix(a.When.Op, ">") && a.Clear.Value > a.When.Value,
 		a.Clear.Given && strings.HasPrefix(a.When.Op, "<") && a.Clear.Value < a.When.Value:
 		v.problem(at+".clear", "lies on the side of the bound where the alert fires")
