@@ -13,8 +13,8 @@ import (
 type Edit struct {
 	// Path leads to the value: names (string), and numbers (int) of entries of lists.
 	Path []any
-	// Value is what to write: a string, which is written as a single value; []Target,
-	// for a route's list; nil takes the value out.
+	// Value is what to write: a string, which is written as a single value; []string or
+	// []Target, which is written as a list; nil takes the value out.
 	Value any
 }
 
@@ -222,14 +222,20 @@ func inMappings(path []any, value any) string {
 
 // valueText is a value as YAML.
 func valueText(value any) string {
-	if targets, ok := value.([]Target); ok {
-		items := make([]string, len(targets))
-		for i, t := range targets {
-			items[i] = targetText(t)
+	var items []string
+	switch value := value.(type) {
+	case []Target:
+		for _, t := range value {
+			items = append(items, targetText(t))
 		}
-		return "[" + strings.Join(items, ", ") + "]"
+	case []string:
+		for _, s := range value {
+			items = append(items, scalarText(s))
+		}
+	default:
+		return scalarText(fmt.Sprint(value))
 	}
-	return scalarText(fmt.Sprint(value))
+	return "[" + strings.Join(items, ", ") + "]"
 }
 
 // plain are the texts that need no quotes anywhere.

@@ -44,13 +44,19 @@ func (t *Target) decode(d *decoder, path string, n *node) {
 
 func (t *Target) name(d *decoder, path string, n *node) {
 	d.scalar(path, n, func(s string) error {
-		provider, model, ok := strings.Cut(s, "/")
-		if !ok || provider == "" || model == "" || strings.ContainsFunc(s, notInName) {
-			return errors.New("is not a target: provider/model")
-		}
-		t.Provider, t.Model = provider, model
-		return nil
+		named, err := ParseTarget(s)
+		t.Provider, t.Model = named.Provider, named.Model
+		return err
 	})
+}
+
+// ParseTarget reads provider/model into a target of weight 1.
+func ParseTarget(s string) (Target, error) {
+	provider, model, ok := strings.Cut(s, "/")
+	if !ok || provider == "" || model == "" || strings.ContainsFunc(s, notInName) {
+		return Target{}, errors.New("is not a target: provider/model")
+	}
+	return Target{Provider: provider, Model: model, Weight: 1}, nil
 }
 
 // names are what may stand in an entry of limits.

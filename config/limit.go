@@ -1,6 +1,8 @@
 package config
 
 import (
+	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -54,6 +56,17 @@ type Limit struct {
 	Burst int64
 	// Borrow lets the next window's amount be used too, once and not twice in a row.
 	Borrow bool
+}
+
+// Text is the limit's value as the file writes it: a number, dollars, or a share.
+func (l *Limit) Text() string {
+	switch {
+	case l.Share > 0:
+		return strconv.FormatFloat(math.Round(l.Share*1e10)/1e8, 'f', -1, 64) + "%"
+	case l.Dimension == "cost":
+		return strconv.FormatFloat(float64(l.Amount)/nanoUSD, 'f', -1, 64)
+	}
+	return strconv.FormatInt(l.Amount, 10)
 }
 
 // Burst is how much may go at once: a duration's worth, an amount, or borrow. The

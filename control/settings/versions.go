@@ -14,7 +14,7 @@ import (
 
 // Change is a change of the configuration by somebody at the admin API.
 type Change struct {
-	// Tag is the State's that the change was made from.
+	// Tag is the State's that the change was made from. Empty: whatever is in force.
 	Tag string
 	// Who makes it, and why.
 	Who, Note string
@@ -96,7 +96,7 @@ func (s *Settings) change(ctx context.Context, c Change, make func(*State) (*con
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	st := s.State()
-	if c.Tag != st.Tag() {
+	if c.Tag != "" && c.Tag != st.Tag() {
 		return nil, ErrChanged
 	}
 	if s.store == nil {
@@ -180,7 +180,7 @@ func (s *Settings) ToFile(ctx context.Context, c Change) (*Applied, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	st := s.State()
-	if c.Tag != st.Tag() {
+	if c.Tag != "" && c.Tag != st.Tag() {
 		return nil, ErrChanged
 	}
 	if s.store == nil {
