@@ -36,6 +36,7 @@ type Config struct {
 
 	warnings Problems
 	files    []string
+	name     string // of the file
 	marks    map[string]mark
 
 	text *text // behind a pointer, so that nothing prints it

@@ -27,6 +27,7 @@ func ParseWith(name string, data []byte, o Options) (*Config, error) {
 		c.warnings[i].File = name
 	}
 	c.warnings.sort()
+	c.name = name
 	return c, nil
 }
 

@@ -47,6 +47,14 @@ func (p Problem) String() string {
 	return b.String()
 }
 
+// Problem is something that was found wrong after parsing, with the place of its path.
+func (c *Config) Problem(path, message string) Problem {
+	v := &validator{c: c}
+	p := v.at(path, message)
+	p.File = c.name
+	return p
+}
+
 // Problems are all problems of a configuration, in the order of the file. It is
 // the error that Load and Parse return.
 type Problems []Problem

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -365,7 +366,7 @@ func TestTheFilesKeyComesFirst(t *testing.T) {
 	a.Models = []string{"nothing"}
 	var log bytes.Buffer
 	g, d := up.serve(t, wide, a, b)
-	g.log = telemetry.NewLogger(&log, "json", "info")
+	g.log = telemetry.NewLogger(&log, "json", slog.LevelInfo)
 	d.PutOwner(&auth.StoredOwner{Name: "filed", Version: 1})
 	if err := g.Apply(g.current.Load().cfg); err != nil {
 		t.Fatal(err)

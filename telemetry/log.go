@@ -9,16 +9,20 @@ import (
 	"time"
 )
 
-// NewLogger makes a structured log on w: format json or text, level debug, info,
-// warn or error. Values that look like secrets are masked at the sink, as a second
-// line of defence: nobody should log one.
-func NewLogger(w io.Writer, format, level string) *slog.Logger {
-	var l slog.Level
-	if l.UnmarshalText([]byte(level)) != nil {
-		l = slog.LevelInfo
+// ParseLevel reads debug, info, warn or error; anything else is info.
+func ParseLevel(s string) (l slog.Level) {
+	if l.UnmarshalText([]byte(s)) != nil {
+		return slog.LevelInfo
 	}
+	return l
+}
+
+// NewLogger makes a structured log on w: format json or text, and a level that may
+// change. Values that look like secrets are masked at the sink, as a second
+// line of defence: nobody should log one.
+func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	secret := regexp.MustCompile(`(?i)(bearer\s+|\bsk-|\bsluice-admin-|\bgsk_|\bAIza)[A-Za-z0-9._~+/=-]{6,}`)
-	o := &slog.HandlerOptions{Level: l, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Value.Kind() == slog.KindString {
 			if s := a.Value.String(); mayHoldSecret(s) {
 				return slog.String(a.Key, secret.ReplaceAllString(s, "${1}***"))

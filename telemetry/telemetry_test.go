@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestMetrics(t *testing.T) {
 
 func TestTheLineOfARequest(t *testing.T) {
 	var b bytes.Buffer
-	NewRecordLogger(NewLogger(&b, "json", "info")).Record(sample())
+	NewRecordLogger(NewLogger(&b, "json", slog.LevelInfo)).Record(sample())
 	var line map[string]any
 	if err := json.Unmarshal(b.Bytes(), &line); err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func TestTheLineOfARequest(t *testing.T) {
 func TestNoSecretPassesTheSink(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		var b bytes.Buffer
-		l := NewLogger(&b, format, "debug")
+		l := NewLogger(&b, format, slog.LevelDebug)
 		l.Info("x", "a", "Bearer abcdef123456", "b", "key sk-proj-CANARY12345 refused", "c", "sluice-admin-canary123")
 		for _, secret := range []string{"abcdef123456", "CANARY12345", "canary123"} {
 			if strings.Contains(b.String(), secret) {
@@ -99,7 +100,7 @@ func TestNoSecretPassesTheSink(t *testing.T) {
 
 func TestLevels(t *testing.T) {
 	var b bytes.Buffer
-	l := NewRecordLogger(NewLogger(&b, "text", "warn"))
+	l := NewRecordLogger(NewLogger(&b, "text", slog.LevelWarn))
 	l.Record(sample())
 	if b.Len() > 0 {
 		t.Error("an ordinary answer was logged at warn")
@@ -119,7 +120,7 @@ func BenchmarkMetricsRecord(b *testing.B) {
 }
 
 func BenchmarkLogRecord(b *testing.B) {
-	l, r := NewRecordLogger(NewLogger(io.Discard, "json", "info")), sample()
+	l, r := NewRecordLogger(NewLogger(io.Discard, "json", slog.LevelInfo)), sample()
 	b.ReportAllocs()
 	for b.Loop() {
 		l.Record(r)

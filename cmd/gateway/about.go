@@ -8,11 +8,12 @@ func (s *service) about() api.About {
 	if s.api != nil {
 		a.API = s.api.url()
 	}
-	for i := range s.cfg.Routes {
-		a.Routes = append(a.Routes, s.cfg.Routes[i].Name)
+	cfg := s.settings.Config()
+	for i := range cfg.Routes {
+		a.Routes = append(a.Routes, cfg.Routes[i].Name)
 	}
-	for i := range s.cfg.ClientKeys {
-		a.Keys = append(a.Keys, s.cfg.ClientKeys[i].Name)
+	for i := range cfg.ClientKeys {
+		a.Keys = append(a.Keys, cfg.ClientKeys[i].Name)
 	}
 	return a
 }

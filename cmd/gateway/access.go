@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/control/settings"
 	"github.com/sluice-gateway/sluice/web/access"
 )
 
@@ -20,6 +21,9 @@ func (s *service) setUpAccess() error {
 	if err != nil {
 		return err
 	}
+	s.settings.Follow(settings.ApplierFunc(func(cfg *config.Config) (func(), error) {
+		return func() { s.guard.Apply(accessSettings(cfg)) }, nil
+	}))
 	s.background(func(ctx context.Context) {
 		s.guard.Run(ctx, func(err error) { s.log.Error("ended sessions not removed", "error", err.Error()) })
 	})

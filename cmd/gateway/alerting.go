@@ -11,7 +11,7 @@ import (
 // setUpAlerting watches what the gateway does.
 func (s *service) setUpAlerting() (err error) {
 	s.alerting, err = alerting.New(alerting.Options{
-		Sources: alerting.Sources{Gateway: s.gateway, Meter: s.alertMeter},
+		Sources: alerting.Sources{Gateway: s.gateway, Meter: s.alertMeter, Conflict: s.settings.Conflict},
 		Shed:    s.gateway.ShedFrom,
 		Changed: func(c api.AlertChange) { s.live.Tell("alert", c, nil) },
 		Log:     s.log,
@@ -19,6 +19,7 @@ func (s *service) setUpAlerting() (err error) {
 	if err != nil {
 		return err
 	}
+	s.settings.Follow(s.alerting)
 	s.onStop(func(context.Context) error { s.alerting.Close(); return nil })
 	s.background(s.alerting.Run)
 	return nil

@@ -2,89 +2,72 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/control/settings"
+	"github.com/sluice-gateway/sluice/telemetry"
 )
 
-// setUpReload loads the configuration again on SIGHUP and when its files change.
+// setUpConfig reads the configuration, or makes the demo's; flags come before both.
+func (s *service) setUpConfig() (err error) {
+	if s.flags.file == "" {
+		s.demoKey = "sk-sluice-demo"
+	}
+	s.settings, err = settings.New(settings.Options{
+		File: s.flags.file, Demo: func() *config.Config { return config.Demo(s.env, s.demoKey) }, Env: s.env, Override: s.override,
+	})
+	if err != nil {
+		sayProblems(s.errs, s.flags.file, err)
+		return errSaid
+	}
+	s.cfg = s.settings.Config()
+	return nil
+}
+
+// override puts flags before a configuration.
+func (s *service) override(cfg *config.Config) {
+	if s.flags.listen != "" {
+		cfg.Server.Listen = s.flags.listen
+	}
+	if s.flags.admin != "" {
+		cfg.Server.AdminListen = s.flags.admin
+	}
+}
+
+// setUpHistory puts the configuration in force that was applied through the admin API,
+// if there is one. What follows the configuration is set up after it.
+func (s *service) setUpHistory() error {
+	s.settings.LogTo(s.log)
+	if s.history != nil {
+		s.settings.Resume(context.Background(), s.history, s.vault)
+		s.cfg = s.settings.Config()
+	}
+	for _, w := range s.cfg.Warnings() {
+		s.log.Warn("configuration", "warning", w.String())
+	}
+	s.level.Set(telemetry.ParseLevel(s.cfg.Logging.Level))
+	s.settings.Follow(settings.ApplierFunc(func(cfg *config.Config) (func(), error) {
+		return func() { s.level.Set(telemetry.ParseLevel(cfg.Logging.Level)) }, nil
+	}))
+	return nil
+}
+
+// setUpReload reads the configuration again on SIGHUP and when its files change.
 func (s *service) setUpReload() error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP) // before anybody can know that this program runs
 	s.onStop(func(context.Context) error { signal.Stop(hup); return nil })
-	s.background(func(ctx context.Context) { s.watch(ctx, hup) })
+	shared := s.cfg.Store.Driver == "postgres"
+	s.background(func(ctx context.Context) { s.settings.Watch(ctx, hup, shared) })
 	return nil
 }
 
-// watchEvery is the pause between looks at the configuration's files. A look is one
-// stat each; it works on every file system, and where a file is replaced by a link.
-const watchEvery = time.Second
-
-// watch loads the configuration again on SIGHUP and when a file of it changes.
-func (s *service) watch(ctx context.Context, hup <-chan os.Signal) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	seen := s.marks()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-		case <-tick.C:
-			now := s.marks()
-			if now == seen {
-				continue
-			}
-			seen = now
-		}
-		if err := s.reload(); err != nil {
-			s.log.Error("configuration not loaded; the old one goes on", "error", err.Error())
-		}
-	}
-}
-
-// marks describes the state of the configuration's files.
-func (s *service) marks() string {
-	var b strings.Builder
-	if s.flags.file == "" {
-		return ""
-	}
-	for _, f := range append([]string{s.flags.file}, s.cfg.Files()...) {
-		if st, err := os.Stat(f); err == nil {
-			fmt.Fprintf(&b, "%s %d %d;", f, st.ModTime().UnixNano(), st.Size())
-		}
-	}
-	return b.String()
-}
-
-// reload loads the configuration and applies it; on any problem the old one stays.
-func (s *service) reload() error {
-	if s.flags.file == "" {
-		return errors.New("there is no file to load: the gateway runs the demo configuration")
-	}
-	cfg, err := config.Load(s.flags.file, s.env)
-	if err != nil {
-		return err
-	}
-	watch, err := s.alerting.Prepare(cfg)
-	if err != nil {
-		return err
-	}
-	if err := s.useKeys(context.Background(), cfg); err != nil {
-		return err
-	}
-	if err := s.gateway.Apply(cfg); err != nil {
-		return err
-	}
-	watch()
-	s.guard.Apply(accessSettings(cfg))
-	s.keepLedger(cfg)
-	s.log.Info("configuration loaded", "file", s.flags.file)
-	return nil
+// newLog makes the log; its level follows the configuration.
+func (s *service) newLog() *slog.Logger {
+	s.level.Set(telemetry.ParseLevel(s.cfg.Logging.Level))
+	return telemetry.NewLogger(s.errs, s.cfg.Logging.Format, &s.level)
 }

@@ -14,9 +14,11 @@ import (
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/config/history"
 	"github.com/sluice-gateway/sluice/control/alerting"
 	"github.com/sluice-gateway/sluice/control/clients"
 	"github.com/sluice-gateway/sluice/control/live"
+	"github.com/sluice-gateway/sluice/control/settings"
 	"github.com/sluice-gateway/sluice/control/upstreams"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/gateway/protection"
@@ -71,7 +73,10 @@ type service struct {
 	out, errs io.Writer
 	demoKey   string
 
-	cfg       *config.Config
+	settings  *settings.Settings
+	cfg       *config.Config // what the program began with; what is in force is the settings'
+	history   history.Store  // nil: no versions are kept
+	level     slog.LevelVar
 	log       *slog.Logger
 	metrics   *telemetry.Metrics
 	sinks     telemetry.Multi // take every record; complete before the gateway is made
@@ -97,6 +102,7 @@ type service struct {
 	api, admin *listener
 	listeners  []*listener
 	failed     chan error // of listeners
+
 }
 
 func newService(f serveFlags, env environment, out, errs io.Writer) (*service, error) {
@@ -116,6 +122,7 @@ func (s *service) parts() []part {
 		{"telemetry", s.setUpTelemetry},
 		{"store", s.setUpStore},
 		{"vault", s.setUpVault},
+		{"history of the configuration", s.setUpHistory},
 		{"upstream keys", s.setUpUpstreams},
 		{"ledger", s.setUpLedger},
 		{"traces", s.setUpTraces},
@@ -132,16 +139,8 @@ func (s *service) parts() []part {
 	}
 }
 
-func (s *service) setUpConfig() (err error) {
-	s.cfg, err = s.load()
-	return err
-}
-
 func (s *service) setUpTelemetry() error {
-	s.log = telemetry.NewLogger(s.errs, s.cfg.Logging.Format, s.cfg.Logging.Level)
-	for _, w := range s.cfg.Warnings() {
-		s.log.Warn("configuration", "warning", w.String())
-	}
+	s.log = s.newLog()
 	s.metrics = telemetry.NewMetrics()
 	s.meter = live.NewMeter()
 	s.live = live.NewHub(live.Options{Source: &s.plane, Meter: s.meter, Alerts: s.firing})
@@ -179,6 +178,7 @@ func (s *service) setUpGateway() (err error) {
 	s.background(s.gateway.Run)
 	s.plane.Gateway, s.plane.upstreams = s.gateway, s.upstreams
 	s.upstreams.Attach(s.gateway)
+	s.settings.Follow(s.gateway)
 	return nil
 }
 
@@ -237,6 +237,7 @@ func (s *service) listen(addr string, f *front, atMost int) (*listener, error) {
 		return nil
 	})
 	s.listeners = append(s.listeners, l)
+	s.settings.Follow(f)
 	return l, nil
 }
 
@@ -253,7 +254,10 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.BudgetEndpoints(&s.plane),
 			api.UpstreamEndpoints(s.upstreams),
 			api.ExplainEndpoints(&s.plane),
-			api.ReloadEndpoints(s.reload),
+			api.ConfigEndpoints(s.settings.Surface()),
+			api.RouteEndpoints(s.settings.Surface()),
+			api.LimitEndpoints(s.settings.Surface()),
+			api.ReloadEndpoints(s.settings.Reload),
 			api.LiveEndpoints(s.live),
 			api.UsageEndpoints(s.store, time.Now),
 			api.RequestEndpoints(s.store),
@@ -263,30 +267,6 @@ func (s *service) adminAPI() (*api.API, error) {
 		),
 		Authenticate: s.guard.Authenticate, Audit: s.accounts, Version: version, Log: s.log,
 	})
-}
-
-// load reads the configuration, or makes the demo's; flags come before the file.
-func (s *service) load() (*config.Config, error) {
-	var cfg *config.Config
-	if s.flags.file == "" {
-		if s.demoKey == "" {
-			s.demoKey = "sk-sluice-demo"
-		}
-		cfg = config.Demo(s.env, s.demoKey)
-	} else {
-		var err error
-		if cfg, err = config.Load(s.flags.file, s.env); err != nil {
-			sayProblems(s.errs, s.flags.file, err)
-			return nil, errSaid
-		}
-	}
-	if s.flags.listen != "" {
-		cfg.Server.Listen = s.flags.listen
-	}
-	if s.flags.admin != "" {
-		cfg.Server.AdminListen = s.flags.admin
-	}
-	return cfg, nil
 }
 
 // run serves until the context ends or a listener fails, then takes everything down:
@@ -319,8 +299,9 @@ func (s *service) notStopped(part string, err error) {
 // drain stops taking calls and lets the open ones end.
 func (s *service) drain() {
 	s.gateway.Drain()
-	s.log.Info("draining", "in_flight", s.gateway.InFlight(), "timeout", s.cfg.Server.DrainTimeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Server.DrainTimeout)
+	timeout := s.settings.Config().Server.DrainTimeout
+	s.log.Info("draining", "in_flight", s.gateway.InFlight(), "timeout", timeout.String())
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {

@@ -9,6 +9,7 @@ import (
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/config/history"
 	"github.com/sluice-gateway/sluice/control/recording"
+	"github.com/sluice-gateway/sluice/control/settings"
 	"github.com/sluice-gateway/sluice/ledger"
 	"github.com/sluice-gateway/sluice/store/postgres"
 	"github.com/sluice-gateway/sluice/store/sqlite"
@@ -40,7 +41,7 @@ func (s *service) setUpStore() (err error) {
 		return err
 	}
 	s.onStop(func(context.Context) error { return s.store.Close() })
-	s.accounts = s.store
+	s.accounts, s.history = s.store, s.store
 	return nil
 }
 
@@ -78,12 +79,11 @@ func (s *service) setUpLedger() (err error) {
 		return err
 	}
 	s.background(janitor.Run)
+	s.settings.Follow(settings.ApplierFunc(func(cfg *config.Config) (func(), error) {
+		return func() { s.kept.Store(&cfg.Store) }, nil
+	}))
 	return nil
 }
-
-// keepLedger is what of a configuration can change while the ledger runs: retention and
-// content.
-func (s *service) keepLedger(cfg *config.Config) { s.kept.Store(&cfg.Store) }
 
 // keptContent is how many bytes of a prompt, and of an answer, are kept now.
 func (s *service) keptContent() int {

@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/control/settings"
 	"github.com/sluice-gateway/sluice/control/upstreams"
 	"github.com/sluice-gateway/sluice/gateway"
 	"github.com/sluice-gateway/sluice/vault"
@@ -20,6 +22,7 @@ func (s *service) setUpVault() (err error) {
 	if file := s.vault.Exposed(); file != "" {
 		s.log.Warn("others than its owner may read the encryption key: chmod 600", "file", file)
 	}
+	s.settings.Follow(settings.ApplierFunc(s.prepareKeys))
 	return nil
 }
 
@@ -59,14 +62,29 @@ func encryptionKeys(c *config.Store) ([]vault.Key, error) {
 	return keys, nil
 }
 
-// useKeys takes the encryption keys of a new configuration; where they do not open what
-// is there, the old ones stay and the configuration is refused.
-func (s *service) useKeys(ctx context.Context, cfg *config.Config) error {
-	keys, err := encryptionKeys(&cfg.Store)
-	if err != nil || len(keys) == 0 && s.cfg.Store.File() == "" {
-		return err
+// prepareKeys checks that the encryption keys of a new configuration open what is there.
+// Where they are the same as before, the database is not asked: it may be away.
+func (s *service) prepareKeys(cfg *config.Config) (func(), error) {
+	now, next := &s.settings.Config().Store, &cfg.Store
+	if now.EncryptionKey == next.EncryptionKey && slices.Equal(now.OldEncryptionKeys, next.OldEncryptionKeys) {
+		return nil, nil
 	}
-	return s.vault.Use(ctx, keys)
+	keys, err := encryptionKeys(next)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+	defer cancel()
+	if _, err := openVault(ctx, next, s.store); err != nil {
+		return nil, err
+	}
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+		defer cancel()
+		if err := s.vault.Use(ctx, keys); err != nil {
+			s.log.Error("encryption keys not taken over; the old ones go on", "error", err.Error())
+		}
+	}, nil
 }
 
 // setUpUpstreams reads what operators have said about upstream keys, for the gateway to

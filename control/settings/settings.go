@@ -48,7 +48,7 @@ type Options struct {
 	// Override changes what was read before it is used, such as flags that come before
 	// the file. Nil: nothing does.
 	Override func(*config.Config)
-	// Log takes what happens. Nil: discarded.
+	// Log takes what happens. Nil: discarded; see LogTo.
 	Log *slog.Logger
 	// Now is the clock of the history. Nil: time.Now.
 	Now func() time.Time
@@ -123,11 +123,22 @@ func New(o Options) (*Settings, error) {
 	return s, nil
 }
 
+// LogTo takes what happens from now on: how a log is written stands in the configuration.
+func (s *Settings) LogTo(log *slog.Logger) {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	s.o.Log = log
+}
+
 // State is what is in force now.
 func (s *Settings) State() *State { return s.state.Load() }
 
 // Config is the configuration in force now.
 func (s *Settings) Config() *config.Config { return s.State().Config }
+
+// Conflict says that what is in force is not what it should be without a doubt: the file
+// has changed under a version of the admin API, or such a version could not be used.
+func (s *Settings) Conflict() bool { st := s.State(); return st.Conflict() || st.Lost != nil }
 
 // Follow adds parts that follow the configuration. They begin with the one in force.
 func (s *Settings) Follow(parts ...Applier) {

@@ -102,14 +102,14 @@ func limitViews(cfg *config.Config) []LimitView {
 			for i, l := range a.Limits {
 				rows = append(rows, LimitView{
 					Path: p.Name + "/" + a.Name + "/" + strconv.Itoa(i), Scope: "upstream", Name: p.Name + "/" + a.Name,
-					Models: l.Models, PerModel: l.PerModel, Limits: limitsOf(&l.Limits),
+					Models: l.Models, PerModel: l.PerModel, Limits: writtenLimits(&l.Limits),
 				})
 			}
 		}
 	}
 	add := func(path, scope, name string, l *config.Limits) {
 		if len(l.Entries) > 0 {
-			rows = append(rows, LimitView{Path: path, Scope: scope, Name: name, Limits: limitsOf(l)})
+			rows = append(rows, LimitView{Path: path, Scope: scope, Name: name, Limits: writtenLimits(l)})
 		}
 	}
 	for _, r := range cfg.Routes {
@@ -124,8 +124,8 @@ func limitViews(cfg *config.Config) []LimitView {
 	return rows
 }
 
-// limitsOf are limits as the file writes them.
-func limitsOf(l *config.Limits) map[string]string {
+// writtenLimits are limits as the file writes them.
+func writtenLimits(l *config.Limits) map[string]string {
 	m := map[string]string{}
 	for _, e := range l.Entries {
 		m[e.Name] = e.Text()

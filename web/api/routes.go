@@ -96,7 +96,7 @@ type routeHandlers struct{ s Configuration }
 
 func viewOfRoute(r *config.Route) RouteView {
 	v := RouteView{
-		Name: r.Name, Targets: []RouteTarget{}, Strategy: r.Strategy, Sticky: r.Sticky, FallbackOn: r.FallbackOn, Limits: limitsOf(&r.Limits),
+		Name: r.Name, Targets: []RouteTarget{}, Strategy: r.Strategy, Sticky: r.Sticky, FallbackOn: r.FallbackOn, Limits: writtenLimits(&r.Limits),
 		MaxWait: r.MaxWait.String(), WaitBeforeFallback: r.WaitBeforeFallback.String(), WaitComments: r.WaitComments.String(),
 		MaxAttempts: r.MaxAttempts, Timeout: r.Timeout.String(),
 		Cache: RouteCache{TTL: r.Cache.TTL.String(), Scope: r.Cache.Scope, Streams: r.Cache.Streams},
