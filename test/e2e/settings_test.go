@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// manage calls the admin API as its bearer; headers come in pairs.
-func (g *gateway) manage(method, path, body string, headers ...string) answer {
+// adminAPI calls the admin API as its bearer; headers come in pairs.
+func (g *gateway) adminAPI(method, path, body string, headers ...string) answer {
 	g.t.Helper()
 	req, err := http.NewRequest(method, g.admin+"/admin/api/v1"+path, strings.NewReader(body))
 	if err != nil {
@@ -34,7 +34,7 @@ func (g *gateway) manage(method, path, body string, headers ...string) answer {
 // inForce is the version of the configuration in force.
 func (g *gateway) inForce() string {
 	var v struct{ Version string }
-	_ = json.Unmarshal([]byte(g.manage(http.MethodGet, "/config", "").body), &v)
+	_ = json.Unmarshal([]byte(g.adminAPI(http.MethodGet, "/config", "").body), &v)
 	return v.Version
 }
 
@@ -155,7 +155,7 @@ func TestFiftyReloadsUnderLoad(t *testing.T) {
 func TestTheConfigurationOfTheAdminAPI(t *testing.T) {
 	_, url := upstream(t, open("a"))
 	g := start(t, one(url, ""))
-	a := g.manage(http.MethodGet, "/config", "")
+	a := g.adminAPI(http.MethodGet, "/config", "")
 	var v struct{ Version, Source, Text string }
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil || v.Source != "file" || strings.Contains(a.body, key) || strings.Contains(a.body, "key-a") || strings.Contains(a.body, adminToken) {
 		t.Fatalf("%d %s", a.status, a.body)
@@ -165,7 +165,7 @@ func TestTheConfigurationOfTheAdminAPI(t *testing.T) {
 		strings.Replace(v.Text, "preset: generic", `preset: "${command:id}"`, 1), strings.Replace(v.Text, url, "http://192.0.2.1/v1", 1),
 	} {
 		body, _ := json.Marshal(map[string]string{"text": text})
-		a := g.manage(http.MethodPost, "/config/validate", string(body))
+		a := g.adminAPI(http.MethodPost, "/config/validate", string(body))
 		if !strings.Contains(a.body, `"valid":false`) || strings.Contains(a.body, "uid=") {
 			t.Errorf("%s\n%s", text, a.body)
 		}
