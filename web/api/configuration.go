@@ -259,8 +259,8 @@ func (c *Call) applied(a ConfigApplied, err error) (any, error) {
 	return a, err
 }
 
-// number is a JSON number or text as the configuration writes it; null is nil.
-func number(raw json.RawMessage) (any, bool) {
+// writtenValue is a JSON number or text as the configuration writes it; null is nil.
+func writtenValue(raw json.RawMessage) (any, bool) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	var v any

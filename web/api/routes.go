@@ -171,7 +171,7 @@ func (e *editing) raw(name string, raw json.RawMessage, below ...string) {
 	if raw == nil {
 		return
 	}
-	v, ok := number(raw)
+	v, ok := writtenValue(raw)
 	if !ok && (string(raw) == "true" || string(raw) == "false") {
 		v, ok = string(raw), true
 	}
