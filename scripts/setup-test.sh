@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test`: a C compiler for the race detector, curl, PostgreSQL's
-# server for store/postgres, and node with OpenAI's JavaScript SDK for test/sdk. Does nothing
+# server for store/postgres, Chromium for test/browser, and node with OpenAI's JavaScript SDK for test/sdk. Does nothing
 # where all of it is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,6 +13,7 @@ have "${CC:-cc}" || have gcc || packages+=(gcc libc6-dev)
 have curl || packages+=(curl ca-certificates)
 have node || packages+=(nodejs)
 have npm || packages+=(npm)
+have chromium || have chromium-browser || have google-chrome || packages+=(chromium)
 compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || have initdb || packages+=(postgresql)
 
 if ((${#packages[@]})); then

@@ -6,8 +6,10 @@ export const pages = () => [
   { name: "now", key: "n", roles: readers, load: () => import("../pages/now.js") },
   { name: "budgets", key: "b", roles: everybody, load: () => import("../pages/budgets.js") },
   { name: "routes", key: "r", roles: readers, load: () => import("../pages/routes.js") },
+  { name: "upstreams", key: "u", roles: readers, load: () => import("../pages/upstreams.js") },
   { name: "keys", key: "k", roles: everybody, load: () => import("../pages/keys.js") },
   { name: "requests", key: "q", roles: everybody, load: () => import("../pages/requests.js") },
+  { name: "usage", key: "c", roles: everybody, load: () => import("../pages/usage.js") },
   { name: "settings", key: "s", roles: readers, load: () => import("../pages/settings.js") },
   { name: "playground", key: "p", roles: ["admin", "operator"], load: () => import("../pages/playground.js") },
 ].map((p) => ({ ...p, title: t("page." + p.name) }));
