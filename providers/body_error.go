@@ -182,6 +182,8 @@ func (e *ErrorBody) member(name, s string) {
 		e.label(s)
 	case "type", "reason", "error_type", "error_code", "provider_code", "limit_source":
 		e.label(s)
+	case "__type": // com.amazon.coral.service#ThrottlingException
+		e.label(s[strings.LastIndexByte(s, '#')+1:])
 	case "quotaId", "quotaMetric", "raw":
 		e.Details = append(e.Details, strings.ToLower(s))
 	case "retryDelay":

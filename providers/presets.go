@@ -26,7 +26,7 @@ func openAIHeaders(requests, tokens time.Duration) []HeaderRule {
 func Presets() []Preset {
 	return []Preset{
 		openAI(), azure(), dashScope(), deepSeek(), groq(), openRouter(), mistral(), xAI(),
-		together(), anthropic(), gemini(), vLLM(), ollama(), simulated(), generic(),
+		together(), cerebras(), fireworks(), cohere(), anthropic(), gemini(), bedrock(), vLLM(), ollama(), simulated(), generic(),
 	}
 }
 
@@ -209,6 +209,6 @@ func simulated() Preset {
 func generic() Preset {
 	return Preset{
 		Name: "generic", Charging: "reserve_sum", Window: "continuous",
-		Headers: openAIHeaders(0, 0), Refusals: openAIRules(), KeepAlive: true, HealthPath: "/models",
+		Headers: append(openAIHeaders(0, 0), suffixedHeaders()...), Refusals: openAIRules(), KeepAlive: true, HealthPath: "/models",
 	}
 }
