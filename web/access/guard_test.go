@@ -299,7 +299,9 @@ func TestChangesOfAnAccountCountAtOnce(t *testing.T) {
 	h := newHouse(t)
 	a := h.person("ada", access.Admin)
 	c := h.signIn("ada")
-	ask := func() (access.Identity, int) { return h.ask(request(http.MethodGet, header("Cookie", c.Name+"="+c.Value))) }
+	ask := func() (access.Identity, int) {
+		return h.ask(request(http.MethodGet, header("Cookie", c.Name+"="+c.Value)))
+	}
 	if who, _ := ask(); who.Role != access.Admin {
 		t.Fatalf("%+v", who)
 	}
