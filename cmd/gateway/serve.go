@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-gateway/sluice/config/history"
 	"github.com/sluice-gateway/sluice/control/alerting"
 	"github.com/sluice-gateway/sluice/control/clients"
+	"github.com/sluice-gateway/sluice/control/jobs"
 	"github.com/sluice-gateway/sluice/control/live"
 	"github.com/sluice-gateway/sluice/control/settings"
 	"github.com/sluice-gateway/sluice/control/upstreams"
@@ -98,6 +99,7 @@ type service struct {
 
 	alertMeter *alerting.Meter
 	alerting   *alerting.Alerting
+	jobs       *jobs.Jobs
 
 	api, admin *listener
 	listeners  []*listener
@@ -131,6 +133,7 @@ func (s *service) parts() []part {
 		{"gateway", s.setUpGateway},
 		{"levels", s.setUpLevels},
 		{"alerting", s.setUpAlerting},
+		{"simulations", s.setUpJobs},
 		{"reload", s.setUpReload},
 		{"access", s.setUpAccess},
 		{"metrics listener", s.setUpMetricsListener},
@@ -262,6 +265,7 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.UsageEndpoints(s.store, time.Now),
 			api.RequestEndpoints(s.store),
 			api.AlertEndpoints(s.alerting),
+			api.SimulationEndpoints(s.jobs),
 			api.AboutEndpoints(s.about),
 			api.PlaygroundEndpoints(s.gateway),
 		),
