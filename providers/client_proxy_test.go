@@ -160,10 +160,13 @@ func TestProxies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := make(chan string, 1)
+	seen := make(chan string, 16) // a transport may dial more often than it needs to
 	for _, proxy := range []*url.URL{httpProxy(t, seen), socksProxy(t, seen)} {
 		for _, upstream := range []string{plain.URL, secure.URL} {
 			t.Run(proxy.Scheme+" to "+upstream[:5], func(t *testing.T) {
+				for len(seen) > 0 {
+					<-seen // what earlier dials have left
+				}
 				c := NewClient(ClientOptions{Proxy: proxy, RootCAs: roots})
 				defer c.CloseIdleConnections()
 				resp, err := get(t.Context(), c, upstream)
@@ -196,7 +199,7 @@ func get(ctx context.Context, c *http.Client, at string) (*http.Response, error)
 func TestAProxyThatRefusesTellsNoPassword(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
-	seen := make(chan string, 1)
+	seen := make(chan string, 16) // a transport may dial more often than it needs to
 	for _, proxy := range []*url.URL{httpProxy(t, seen), socksProxy(t, seen)} {
 		proxy.User = url.UserPassword("user", "a-wrong-password")
 		c := NewClient(ClientOptions{Proxy: proxy})

@@ -65,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) open(ctx context.Context, o Options) error {
 	switch {
 	case o.Path == "":
-		return errors.New("a path is needed, or :memory:")
+		return errors.New("a path is needed, or :memory: for none")
 	case strings.HasPrefix(o.Path, "file:"):
 		return errors.New("a path is wanted, not an address")
 	case o.Path != Memory:
