@@ -4,7 +4,10 @@ go 1.26.0
 
 require (
 	github.com/alexedwards/argon2id v1.0.0 // hashes of passwords, in the encoding that everybody reads
+	github.com/chromedp/cdproto v0.159.0 // tests: what a browser tells and is told
+	github.com/chromedp/chromedp v0.23.0 // tests: driving Chromium without a driver of its own
 	github.com/coreos/go-oidc/v3 v3.21.0 // sign-in through OpenID Connect: discovery, keys, ID tokens
+	github.com/getkin/kin-openapi v0.153.0 // the OpenAPI document of the admin API, and tests against it
 	github.com/go-chi/chi/v5 v5.5.0 // the router: patterns and middleware on net/http's own types
 	github.com/go-json-experiment/json v1.27.2 // encoding/json/v2 before its release: a tokenizer that refuses duplicate names
 	github.com/goccy/go-yaml v1.19.2 // YAML with line numbers in its errors
@@ -35,16 +38,14 @@ require (
 	pgregory.net/rapid v1.3.0 // tests: properties and state machines, with shrinking
 )
 
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/chromedp/cdproto v0.159.0 // indirect
-	github.com/chromedp/chromedp v0.23.0 // indirect
 	github.com/coder/websocket v1.8.15 // indirect
 	github.com/dlclark/regexp2 v1.11.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
-	github.com/getkin/kin-openapi v0.153.0 // indirect
 	github.com/go-jose/go-jose/v4 v4.1.4 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
@@ -79,7 +80,6 @@ require (
 	golang.org/x/sync v0.25.0 // indirect
 	golang.org/x/sys v0.50.0 // indirect
 	golang.org/x/text v0.44.0 // indirect
-	golang.org/x/time v0.16.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/grpc v1.84.0 // indirect
