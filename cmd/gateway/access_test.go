@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/web/access"
 	"github.com/sluice-gateway/sluice/web/access/accesstest"
 	"github.com/sluice-gateway/sluice/web/api"
@@ -215,4 +217,69 @@ func refused(role access.Role, status int, text string) bool {
 		return status == http.StatusUnauthorized && told.Error.Code == "unauthorized"
 	}
 	return status == http.StatusForbidden && told.Error.Code == "forbidden" && strings.HasPrefix(told.Error.Message, fmt.Sprintf("the role %s may not", role))
+}
+
+// Beyond loopback no token is made, and a stored admin is as good as a configured one.
+func TestWhoGetsABootstrapToken(t *testing.T) {
+	people := func(accounts ...access.Account) access.Store {
+		s := accesstest.New()
+		for i, a := range accounts {
+			a.ID, a.Name = fmt.Sprint("acct_", i), fmt.Sprint("n", i)
+			if err := s.CreateAccount(t.Context(), &a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	admin, viewer, gone := access.Account{Role: access.Admin}, access.Account{Role: access.Viewer}, access.Account{Role: access.Admin, Disabled: true}
+	withToken := people()
+	if err := withToken.CreateToken(t.Context(), &access.Token{ID: "t", Name: "t", Role: access.Admin}); err != nil {
+		t.Fatal(err)
+	}
+	const inside, outside = "127.0.0.1:8081", "0.0.0.0:8081"
+	for name, c := range map[string]struct {
+		listen, token string
+		tls           config.TLS
+		store         access.Store
+		made, refused bool
+	}{
+		"the first start":              {listen: inside, store: people(), made: true},
+		"an admin":                     {listen: inside, store: people(viewer, admin)},
+		"only viewers":                 {listen: inside, store: people(viewer), made: true},
+		"a disabled admin":             {listen: inside, store: people(gone), made: true},
+		"an admin's token":             {listen: inside, store: withToken},
+		"a configured token":           {listen: inside, token: rootToken, store: people()},
+		"no store":                     {listen: inside, made: true},
+		"outside: first start":         {listen: outside, store: people(), refused: true},
+		"outside, with TLS":            {listen: outside, tls: config.TLS{Cert: "c", Key: "k"}, store: people(), refused: true},
+		"outside: every interface":     {listen: ":8081", store: people(), refused: true},
+		"outside: IPv6":                {listen: "[::]:8081", store: people(), refused: true},
+		"outside: a name":              {listen: "gateway.example.com:8081", store: people(), refused: true},
+		"outside: a disabled admin":    {listen: outside, store: people(gone), refused: true},
+		"outside: only viewers":        {listen: outside, store: people(viewer), refused: true},
+		"outside: an admin":            {listen: outside, store: people(admin)},
+		"outside: an admin's token":    {listen: outside, store: withToken},
+		"outside: a configured token":  {listen: outside, token: rootToken, store: people()},
+		"loopback, by name":            {listen: "localhost:8081", store: people(), made: true},
+		"loopback, another address":    {listen: "127.8.8.8:8081", store: people(), made: true},
+		"loopback, IPv6":               {listen: "[::1]:8081", store: people(), made: true},
+		"a name that looks like it":    {listen: "127.0.0.1.example.com:80", store: people(), refused: true},
+		"another that looks like it":   {listen: "localhost.example.com:80", store: people(), refused: true},
+		"nothing that can be listened": {listen: "", store: people(), refused: true},
+	} {
+		var shown strings.Builder
+		s := &service{cfg: &config.Config{}, accounts: c.store, errs: &shown}
+		s.cfg.Server.AdminListen, s.cfg.Server.AdminToken, s.cfg.Server.AdminTLS = c.listen, config.Secret(c.token), c.tls
+		token, err := s.bootstrapToken(t.Context())
+		if (token != "") != c.made || (err != nil) != c.refused || c.made != strings.Contains(shown.String(), token+"\n") {
+			t.Errorf("%s: %q %v, shown %q", name, token, err, shown.String())
+		}
+	}
+	broken := accesstest.New()
+	broken.Fail(errors.New("database is gone"))
+	s := &service{cfg: &config.Config{}, accounts: broken, errs: io.Discard}
+	s.cfg.Server.AdminListen = inside
+	if token, err := s.bootstrapToken(t.Context()); err == nil || token != "" {
+		t.Error("a token is made where nobody knows who is stored")
+	}
 }

@@ -86,13 +86,18 @@ func (l *logBuffer) String() string {
 // A prefix is a command that runs the program.
 func start(t testing.TB, yaml string, prefix ...string) *gateway {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "sluice.yaml")
-	g := &gateway{t: t, file: file, log: &logBuffer{served: make(chan [2]string, 1)}}
+	g := &gateway{t: t, file: filepath.Join(t.TempDir(), "sluice.yaml")}
 	g.write(yaml)
-	args := append(prefix, binary, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	return g.again(t, prefix...)
+}
+
+// again starts the program once more, with what a run before has left.
+func (g *gateway) again(t testing.TB, prefix ...string) *gateway {
+	t.Helper()
+	g = &gateway{t: t, file: g.file, log: &logBuffer{served: make(chan [2]string, 1)}}
+	args := append(prefix, binary, "serve", "--config", g.file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	g.cmd = exec.Command(args[0], args[1:]...)
-	g.cmd.Dir = filepath.Dir(file) // the database and what lies beside it
-	g.cmd.Dir = filepath.Dir(file) // its database is beside its configuration
+	g.cmd.Dir = filepath.Dir(g.file) // the database and what lies beside it
 	stderr, err := g.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +164,12 @@ func (g *gateway) post(path, body string, headers ...string) answer {
 
 func do(t testing.TB, req *http.Request) answer {
 	t.Helper()
-	resp, err := http.DefaultClient.Do(req)
+	return doWith(t, http.DefaultClient, req)
+}
+
+func doWith(t testing.TB, client *http.Client, req *http.Request) answer {
+	t.Helper()
+	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,7 @@ func (g *Guard) checkTry(r *http.Request, name, password, hash string) error {
 		try.undecided()
 		return err
 	case !right:
+		try.wrong(g.now())
 		return &Refusal{Status: http.StatusUnauthorized, Code: "wrong_credentials", Message: "the name or the password is wrong"}
 	}
 	try.right()

@@ -111,6 +111,23 @@ func (t *throttle) enter(now time.Time, name string, ip netip.Addr) (*try, time.
 	return &try{t, p}, 0
 }
 
+// wrong ends a try whose password was wrong: the wait begins now, however long that took
+// to find out.
+func (y *try) wrong(now time.Time) {
+	y.t.mu.Lock()
+	defer y.t.mu.Unlock()
+	own, known := y.t.known.Get(y.pair)
+	if !known {
+		own, _ = y.t.names.Get(y.pair.name)
+	}
+	shared, _ := y.t.addresses.Get(y.pair.address)
+	for _, s := range []*strikes{own, shared} {
+		if s != nil && s.last.Before(now) {
+			s.last = now
+		}
+	}
+}
+
 // right ends a try whose password was right: the pair is known from now on.
 func (y *try) right() {
 	y.t.mu.Lock()
