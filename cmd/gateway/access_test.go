@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -68,10 +69,10 @@ routes:
   m: {targets: [p/m]}
 owners:
   acme: {limits: {rpm: 10}}
-  other: {limits: {rpm: 20}}
+  zebra-team: {limits: {rpm: 20}}
 client_keys:
   - {name: acme-key, key: sk-sluice-acme-key-0001, owner: acme}
-  - {name: other-key, key: sk-sluice-other-key-0001, owner: other}
+  - {name: zebra-key, key: sk-sluice-zebra-key-0001, owner: zebra-team}
 `
 
 // member makes a token of a role; key-owners are acme's.
@@ -87,7 +88,8 @@ func (r *running) member(role access.Role, owner string) string {
 	return secret
 }
 
-// ask sends a request with a token; what streams is left after its headers.
+// ask sends a request with a token; of what streams
+// only the first event is read.
 func (r *running) ask(token, method, path, body string) (status int, text string) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
@@ -107,11 +109,16 @@ func (r *running) ask(token, method, path, body string) (status int, text string
 	}
 	defer resp.Body.Close()
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
-		line, err := bufio.NewReader(resp.Body).ReadString('\n')
-		if err != nil {
-			r.t.Errorf("%s %s: %v", method, path, err)
+		first := ""
+		for lines := bufio.NewReader(resp.Body); !strings.HasSuffix(first, "\n\n"); {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				r.t.Errorf("%s %s: %v", method, path, err)
+				break
+			}
+			first += line
 		}
-		return resp.StatusCode, line
+		return resp.StatusCode, first
 	}
 	all, err := io.ReadAll(resp.Body)
 	if err != nil {
@@ -282,4 +289,76 @@ func TestWhoGetsABootstrapToken(t *testing.T) {
 	if token, err := s.bootstrapToken(t.Context()); err == nil || token != "" {
 		t.Error("a token is made where nobody knows who is stored")
 	}
+}
+
+// A key-owner sees nothing of another owner at any endpoint that a key-owner may use: not
+// in lists, not by name or ID, not in streams. What an admin sees there shows that there
+// is something to see.
+func TestAKeyOwnerSeesNobodyElses(t *testing.T) {
+	r := runService(t, everything)
+	served, err := r.adminAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, mine := rootToken, r.member(access.KeyOwner, "acme")
+	theirs := []string{"zebra-team", "file:zebra-key", "file%3Azebra-key", "zebra-key"}
+	theirs = append(theirs, r.zebraThings(t)...)
+	seen := map[string]bool{}
+	for _, e := range served.Endpoints() {
+		if !slices.Contains(e.Roles, access.KeyOwner) {
+			continue
+		}
+		paths := []string{e.Path}
+		if strings.Contains(e.Path, "{") {
+			paths = nil
+			for _, id := range theirs {
+				paths = append(paths, regexp.MustCompile(`\{\w+\}`).ReplaceAllString(e.Path, id))
+			}
+		}
+		for _, path := range paths {
+			body := ""
+			if e.Body != nil {
+				body = "{}"
+			}
+			status, text := r.ask(mine, e.Method, path, body)
+			if strings.Contains(text, "zebra") && !strings.Contains(text, "there is no") || strings.Contains(e.Path, "{") && status != http.StatusNotFound {
+				t.Errorf("%s %s as acme's key-owner: %d %s", e.Method, path, status, text)
+			}
+			if e.Method != http.MethodGet {
+				continue
+			}
+			if _, all := r.ask(root, e.Method, path, ""); strings.Contains(all, "zebra") {
+				seen[e.Path] = true
+			}
+		}
+	}
+	for _, path := range []string{"/about", "/budgets", "/keys", "/keys/{id}", "/owners", "/owners/{name}", "/now", "/events"} {
+		if !seen[path] {
+			t.Errorf("an admin sees nothing of zebra at %s, so this test shows nothing there", path)
+		}
+	}
+}
+
+// zebraThings makes a key and a call of zebra-team's, and answers their IDs.
+func (r *running) zebraThings(t *testing.T) []string {
+	t.Helper()
+	status, text := r.ask(rootToken, http.MethodPost, "/keys", `{"name":"zebra-stored","owner":"zebra-team"}`)
+	var made struct{ ID, Key string }
+	if err := json.Unmarshal([]byte(text), &made); err != nil || status != http.StatusCreated {
+		t.Fatalf("%d %s", status, text)
+	}
+	req, err := http.NewRequest(http.MethodPost, r.api.url()+"/v1/chat/completions", strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"zebra"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+made.Key)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("the call: %d %v", resp.StatusCode, err)
+	}
+	return []string{made.ID, resp.Header.Get("X-Request-Id")}
 }

@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/sluice-gateway/sluice/web/access"
+)
 
 // About is what a page needs to know of the gateway itself.
 type About struct {
@@ -10,16 +14,16 @@ type About struct {
 	Routes []string `json:"routes"`
 	// DemoKey is the demo's client key, which is no secret; empty: there is no demo.
 	DemoKey string `json:"demo_key,omitempty"`
-	// Keys are the names of the configuration's client keys.
+	// Keys are the names of the configuration's client keys; of a key-owner, the own.
 	Keys []string `json:"keys"`
 	Node string   `json:"node,omitempty"`
 }
 
 // AboutEndpoints say what this gateway is.
-func AboutEndpoints(about func() About) []Endpoint {
+func AboutEndpoints(about func(access.Identity) About) []Endpoint {
 	return []Endpoint{{
 		Method: http.MethodGet, Path: "/about", ID: "about.show", Tag: "meta", Summary: "Version, address of the API, routes",
 		Roles: Everybody(), Answer: About{},
-		Handle: func(*Call) (any, error) { return about(), nil },
+		Handle: func(c *Call) (any, error) { return about(c.Who), nil },
 	}}
 }
