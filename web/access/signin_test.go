@@ -177,18 +177,18 @@ func TestUnknownNamesTakeAsLong(t *testing.T) {
 	})
 	h.person("ada", access.Admin)
 	took := func(name string) time.Duration {
-		best := time.Hour
-		for i := range 4 {
-			begin := time.Now()
-			_, _, err := h.SignIn(request(http.MethodPost, from(fmt.Sprintf("198.51.100.%d", i))), name, "wrong wrong wrong")
-			if best = min(best, time.Since(begin)); status(err) != 401 {
-				t.Fatal(err)
-			}
+		h.now = h.now.Add(time.Hour) // nothing is throttled
+		begin := time.Now()
+		if _, _, err := h.SignIn(request(http.MethodPost), name, "wrong wrong wrong"); status(err) != 401 {
+			t.Fatal(err)
 		}
-		return best
+		return time.Since(begin)
 	}
-	known, unknown := took("ada"), took("nobody")
-	if unknown < known/2 || known < unknown/2 {
+	known, unknown := time.Hour, time.Hour
+	for range 20 { // in turns, and the best of them, since the machine has other work
+		known, unknown = min(known, took("ada")), min(unknown, took("nobody"))
+	}
+	if unknown < known/4 || known < unknown/4 {
 		t.Errorf("known %s, unknown %s", known, unknown)
 	}
 }
