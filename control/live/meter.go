@@ -118,7 +118,11 @@ func (m *Meter) countRoute(r *telemetry.Record, minute int64) {
 		*s = routeSlot{at: minute, served: map[string]int64{}, moved: map[string]int64{}, to: map[string]int64{}}
 	}
 	if r.ServedModel != "" && r.Outcome == "ok" {
-		s.served[r.Provider+"/"+r.ServedModel]++
+		target := r.Provider + "/" + r.ServedModel
+		if r.Cache == "hit" {
+			target = "cache" // no upstream was asked
+		}
+		s.served[target]++
 	}
 	for _, d := range r.Decisions {
 		s.moved[d.Reason]++
