@@ -333,3 +333,11 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	})
 }
+
+func TestAnswersOfTheCacheAreNobodysUpstream(t *testing.T) {
+	m := NewMeter()
+	m.Record(request(at(0), func(r *telemetry.Record) { r.Provider, r.Cache = "", "hit" }))
+	if s := m.shares(at(0))["m"]; s.Served["cache"] != 1 || len(s.Served) != 1 {
+		t.Fatalf("%+v", s)
+	}
+}
