@@ -60,12 +60,12 @@ func tunnel(t *testing.T, w http.ResponseWriter, host string) {
 		return
 	}
 	w.WriteHeader(http.StatusOK)
-	down, _, err := http.NewResponseController(w).Hijack()
+	down, ahead, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	join(down, up)
+	join(buffered{down, ahead}, up) // the server may have read the client's first byte already
 }
 
 // join copies both ways until one side ends.

@@ -69,6 +69,9 @@ func New(o Options) (*Dialect, error) {
 	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.Fragment != "" {
 		return nil, fmt.Errorf("openai: the base URL at %s has to be http or https, with a host and without user or fragment", base.Host)
 	}
+	if base.Path == "" {
+		base.Path = "/" // JoinPath makes a relative path of nothing, which no server understands
+	}
 	d := &Dialect{
 		preset: o.Preset, now: o.Now, maxEvent: o.MaxEvent, commentEvery: o.CommentEvery,
 	}

@@ -46,8 +46,8 @@ func TestNewRequest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r.URL.String() != tt.want {
-			t.Errorf("%s is at %s", tt.base, r.URL)
+		if r.URL.String() != tt.want || !strings.HasPrefix(r.URL.RequestURI(), "/") {
+			t.Errorf("%s is at %s, asked for as %q", tt.base, r.URL, r.URL.RequestURI())
 		}
 		if got := r.Header; len(got) != 4 || got.Get("Authorization") != "Bearer k" || got.Get("Accept") != "text/event-stream" ||
 			got.Get("Content-Type") != "application/json" || got.Get("User-Agent") == "" {
