@@ -3,7 +3,6 @@ package config
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // real is a provider that the demo routes to where its key is in the environment.
@@ -33,96 +32,109 @@ func reals() []real {
 // routed too, and a real route replaces the simulated one of its name. The real
 // providers get no limits: what they allow is learned from their answers. Env nil:
 // no environment. Warnings tell which environment variables could not be used.
-func Demo(env func(string) (string, bool), clientKey string) *Config {
-	c := &Config{}
-	c.setDefaults()
-	c.Store.DSN = Memory // a first try leaves nothing behind
-	c.Providers = []Provider{demoProvider()}
-	sim := func(models ...string) []Target {
-		var out []Target
-		for _, m := range models {
-			out = append(out, Target{Provider: "simulated", Model: m, Weight: 1})
-		}
-		return out
+//
+// Like a file's, the configuration has a text, which can be shown and edited; it names
+// the variables instead of holding their values. The error is Problems.
+func Demo(env func(string) (string, bool), clientKey string) (*Config, error) {
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
 	}
-	c.Routes = []Route{
-		demoRoute("qwen3-max", sim("qwen3-max", "qwen-plus", "qwen-turbo")),
-		demoRoute("gpt-4o-mini", sim("gpt-4o-mini")),
-		demoRoute("text-embedding-3-small", sim("text-embedding-3-small")),
+	d := demo{routes: map[string][]string{}}
+	d.route("qwen3-max", "simulated", "qwen3-max", "qwen-plus", "qwen-turbo")
+	d.route("gpt-4o-mini", "simulated", "gpt-4o-mini")
+	d.route("text-embedding-3-small", "simulated", "text-embedding-3-small")
+	d.addReal(env)
+	c, err := ParseWith("the demo", d.text(clientKey), Options{Env: Trimmed(env)})
+	if err != nil {
+		return nil, err
 	}
-	if env != nil {
-		c.addReal(env)
-	}
-	if !slices.ContainsFunc(c.Routes, func(r Route) bool { return r.Targets[0].Provider == "simulated" }) {
-		c.Providers = c.Providers[1:]
-	}
-	key := ClientKey{Name: "demo", Key: Secret(clientKey)}
-	key.setDefaults()
-	key.digest()
-	c.ClientKeys = []ClientKey{key}
-	c.complete()
-	return c
+	c.warnings = d.warnings // what else is odd is so on purpose
+	return c, nil
 }
 
-func demoProvider() Provider {
-	p := Provider{Name: "simulated"}
-	p.setDefaults()
-	p.Dialect = "simulated"
-	for _, name := range []string{"team-a", "team-b", "team-c"} {
-		l := AccountLimits{PerModel: true}
-		l.setDefaults()
-		l.Burst = Burst{Duration: 20 * time.Second} // a first try by hand does not wait
-		l.Entries = []Limit{
-			{Name: "rpm", Dimension: "requests", Amount: 60, Window: time.Minute},
-			{Name: "tpm", Dimension: "tokens", Amount: 100_000, Window: time.Minute},
-		}
-		p.Accounts = append(p.Accounts, Account{Name: name, Limits: []AccountLimits{l}})
+// Trimmed looks up variables without the white space around their values, as Demo does.
+func Trimmed(env func(string) (string, bool)) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := env(name)
+		return strings.TrimSpace(value), ok
 	}
-	return p
 }
 
-func demoRoute(name string, targets []Target) Route {
-	r := Route{Name: name}
-	r.setDefaults()
-	r.Targets = targets
-	return r
+// demo is the demo while it is written: the providers that are real, and what each route
+// leads to.
+type demo struct {
+	reals    []real
+	names    []string // of the routes, in order
+	routes   map[string][]string
+	warnings Problems
 }
 
-// addReal routes the providers whose keys are in the environment.
-func (c *Config) addReal(env func(string) (string, bool)) {
+// route leads a name to models of a provider, instead of wherever it leads now.
+func (d *demo) route(name, provider string, models ...string) {
+	if d.routes[name] == nil {
+		d.names = append(d.names, name)
+	}
+	d.routes[name] = nil
+	for _, m := range models {
+		d.routes[name] = append(d.routes[name], provider+"/"+m)
+	}
+}
+
+// addReal routes the providers whose keys are in the environment. The first real target
+// takes the place of the simulated ones.
+func (d *demo) addReal(env func(string) (string, bool)) {
+	env = Trimmed(env)
 	for _, r := range reals() {
 		key, ok := env(r.env)
-		key = strings.TrimSpace(key)
 		if !ok || key == "" {
 			continue
 		}
 		if wrong := Secret(key).wrong(); wrong != "" {
-			c.warnings = append(c.warnings, Problem{Message: "the environment variable " + r.env + " " + wrong + ": " + r.name + " is not routed"})
+			d.warnings = append(d.warnings, Problem{Message: "the environment variable " + r.env + " " + wrong + ": " + r.name + " is not routed"})
 			continue
 		}
-		p := Provider{Name: r.name, Preset: r.name}
-		p.setDefaults()
-		p.Accounts = []Account{{Name: "default", Keys: []UpstreamKey{{Value: Secret(key)}}}}
-		c.Providers = append(c.Providers, p)
+		d.reals = append(d.reals, r)
 		for _, m := range r.models {
-			c.routeReal(m, Target{Provider: r.name, Model: m, Weight: 1})
+			if now := d.routes[m]; len(now) == 0 || strings.HasPrefix(now[0], "simulated/") {
+				d.route(m, r.name, m)
+			} else {
+				d.routes[m] = append(now, r.name+"/"+m)
+			}
 		}
 		if r.name == "dashscope" {
-			c.Route("qwen3-max").Targets = []Target{{Provider: r.name, Model: "qwen3-max", Weight: 1}, {Provider: r.name, Model: "qwen-plus", Weight: 1}, {Provider: r.name, Model: "qwen-turbo", Weight: 1}}
+			d.route("qwen3-max", r.name, "qwen3-max", "qwen-plus", "qwen-turbo")
 		}
 	}
 }
 
-// routeReal puts a target on a route's list; the first real one takes the place of
-// the simulated.
-func (c *Config) routeReal(name string, t Target) {
-	r := c.Route(name)
-	switch {
-	case r == nil:
-		c.Routes = append(c.Routes, demoRoute(name, []Target{t}))
-	case r.Targets[0].Provider == "simulated":
-		r.Targets = []Target{t}
-	default:
-		r.Targets = append(r.Targets, t)
+// simulated says that a route leads to the simulated provider.
+func (d *demo) simulated() bool {
+	return slices.ContainsFunc(d.names, func(name string) bool { return strings.HasPrefix(d.routes[name][0], "simulated/") })
+}
+
+// text is the demo as a file would hold it.
+func (d *demo) text(clientKey string) []byte {
+	var b strings.Builder
+	b.WriteString("# What runs without a configuration file. Change it here to try things; kept as a file\n" +
+		"# (gateway serve --config FILE) it outlives the process, given a store that does.\n" +
+		"store: {dsn: \"" + Memory + "\"} # a first try leaves nothing behind\n\nproviders:\n")
+	if d.simulated() {
+		b.WriteString("  simulated: # answers by itself, and enforces the limits of its accounts as providers do\n    dialect: simulated\n    accounts:\n")
+		for _, name := range []string{"team-a", "team-b", "team-c"} {
+			b.WriteString("      - {name: " + name + ", limits: [{models: [\"*\"], per_model: true, rpm: 60, tpm: 100k, burst: 20s}]}\n")
+		}
 	}
+	for _, r := range d.reals {
+		b.WriteString("  " + r.name + ":\n    preset: " + r.name + "\n    accounts: [{name: default, keys: [\"${" + r.env + "}\"]}]\n")
+	}
+	b.WriteString("\nroutes:\n")
+	for _, name := range d.names {
+		var targets []string
+		for _, t := range d.routes[name] {
+			targets = append(targets, scalarText(t))
+		}
+		b.WriteString("  " + scalarText(name) + ": {targets: [" + strings.Join(targets, ", ") + "]}\n")
+	}
+	b.WriteString("\nclient_keys:\n  - {name: demo, key: " + scalarText(clientKey) + "} # the one that was shown at the start\n")
+	return []byte(b.String())
 }

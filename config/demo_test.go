@@ -6,20 +6,40 @@ import (
 	"testing"
 )
 
-// valid runs validation over a configuration that no file was read for.
-func valid(t *testing.T, c *Config) {
+func demoOf(t *testing.T, env func(string) (string, bool)) *Config {
 	t.Helper()
-	v := &validator{c: c}
-	c.marks = map[string]mark{"client_keys[0].key": {}}
-	v.config()
-	if len(v.problems) > 0 {
-		t.Error(v.problems)
+	c, err := Demo(env, "sk-sluice-demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The demo's text is shown without a secret, and what is shown can be sent back, changed:
+// it is what a configuration from the admin API may be.
+func TestTheDemoHasAText(t *testing.T) {
+	for name, env := range map[string]func(string) (string, bool){"alone": nil, "with real keys": anyEnv} {
+		c := demoOf(t, env)
+		red, ok := c.Redacted()
+		if !ok || !strings.Contains(string(red), "[secret ") || strings.Contains(string(red), "sk-") {
+			t.Fatalf("%s: %v\n%s", name, ok, red)
+		}
+		changed := strings.Replace(string(red), "targets: [", "max_wait: 7s, targets: [", 1)
+		back, err := ParseWith("", []byte(changed), Options{Env: env, File: c, Known: []*Config{c}})
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, changed)
+		}
+		if d := Diff(c, back); len(d) != 1 || !strings.HasSuffix(d[0], "max_wait: 20s → 7s") {
+			t.Errorf("%s: %v", name, d)
+		}
+		if text, err := c.Edit(Edit{Path: []any{"routes", c.Routes[0].Name, "max_wait"}, Value: "9s"}); err != nil || !strings.Contains(string(text), "max_wait: 9s") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
 func TestDemo(t *testing.T) {
-	c := Demo(nil, "sk-sluice-demo")
-	valid(t, c)
+	c := demoOf(t, nil)
 	if p := c.Provider("simulated"); p == nil || len(p.Accounts) != 3 || len(p.Accounts[0].Keys) != 1 || p.Preset != "simulated" {
 		t.Fatalf("provider: %+v", p)
 	}
@@ -33,7 +53,7 @@ func TestDemo(t *testing.T) {
 	if c.ClientKeys[0].SHA256 != parsed.ClientKeys[0].SHA256 {
 		t.Error("the demo key's digest differs from a file's")
 	}
-	if again := Demo(func(string) (string, bool) { return "", true }, "sk-sluice-demo"); len(Diff(c, again)) > 0 {
+	if again := demoOf(t, func(string) (string, bool) { return "", true }); len(Diff(c, again)) > 0 {
 		t.Errorf("empty variables make a difference: %v", Diff(c, again))
 	}
 }
@@ -41,8 +61,8 @@ func TestDemo(t *testing.T) {
 func TestDemoWithRealKeys(t *testing.T) {
 	for _, r := range reals() {
 		t.Run(r.name, func(t *testing.T) {
-			c := Demo(func(name string) (string, bool) { return "sk-real-0123456789\n", name == r.env }, "sk-sluice-demo")
-			valid(t, c)
+			env := func(name string) (string, bool) { return "sk-real-0123456789\n", name == r.env }
+			c := demoOf(t, env)
 			p := c.Provider(r.name)
 			if p == nil || p.Preset != r.name || !strings.HasPrefix(p.BaseURL, "https://") || p.Dialect != "openai" {
 				t.Fatalf("provider: %+v", p)
@@ -54,12 +74,11 @@ func TestDemoWithRealKeys(t *testing.T) {
 			}
 		})
 	}
-	all := Demo(anyEnv, "sk-sluice-demo")
-	valid(t, all)
+	all := demoOf(t, anyEnv)
 	if all.Provider("simulated") != nil {
 		t.Error("the simulated provider stays though nothing uses it")
 	}
-	bad := Demo(func(name string) (string, bool) { return "two words", name == "OPENAI_API_KEY" }, "sk-sluice-demo")
+	bad := demoOf(t, func(name string) (string, bool) { return "two words", name == "OPENAI_API_KEY" })
 	if bad.Provider("openai") != nil || len(bad.Warnings()) != 1 || strings.Contains(bad.Warnings().Error(), "two words") {
 		t.Errorf("a key that cannot be sent: %v", bad.Warnings())
 	}
@@ -107,5 +126,43 @@ func TestDiff(t *testing.T) {
 	}
 	if d := Diff(nil, before); !slices.Contains(d, "added routes") && len(d) == 0 {
 		t.Errorf("from nothing: %v", d)
+	}
+}
+
+// What a restart is needed for is told by path, whether a section is new, gone or changed;
+// every name of the list is one that a configuration has.
+func TestNeedsRestart(t *testing.T) {
+	before := mustParse(t, small)
+	after := mustParse(t, small+`
+telemetry: {otlp_endpoint: "http://127.0.0.1:4318", otlp_headers: {x-team: a}}
+tokens: {counter: tiktoken}
+store: {memory: 32MiB, spool: {max: 1MiB}, retention: 24h}
+budgets: {levels: none}
+logging: {format: text, level: warn}
+server: {metrics_listen: "127.0.0.1:9090", max_body: 1MiB}
+`)
+	want := []string{
+		"budgets.levels", "logging.format", "server.metrics_listen", "store.memory", "store.spool.max", "telemetry.otlp_endpoint", "telemetry.otlp_headers", "tokens.counter",
+	}
+	if got := NeedsRestart(before, after); !slices.Equal(got, want) {
+		t.Errorf("%q\nwant %q", got, want)
+	}
+	if got := NeedsRestart(after, before); !slices.Equal(got, want) {
+		t.Errorf("back: %q", got)
+	}
+	for _, line := range Diff(before, after) {
+		path := strings.TrimSuffix(strings.Fields(line)[1], ":")
+		if marked := strings.HasSuffix(line, "(needs a restart)"); marked != atStart(path) {
+			t.Errorf("%s", line)
+		}
+	}
+	if got := NeedsRestart(before, mustParse(t, small+"shadow: true\n")); len(got) > 0 {
+		t.Errorf("what a reload changes: %q", got)
+	}
+	known := sortedKeys(flatten(after).values)
+	for _, name := range readAtStart() {
+		if !slices.ContainsFunc(known, func(path string) bool { return path == name || strings.HasPrefix(path, name+".") }) {
+			t.Errorf("there is no setting %s", name)
+		}
 	}
 }

@@ -60,11 +60,42 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 
 // restart marks what a reload cannot change.
 func restart(path string) string {
-	switch path {
-	case "server.listen", "server.admin_listen", "server.metrics_listen", "logging.format", "store.driver", "store.dsn":
+	if atStart(path) {
 		return " (needs a restart)"
 	}
 	return ""
+}
+
+// readAtStart are the settings, and the sections, that the program reads when it starts and
+// never again.
+func readAtStart() []string {
+	return []string{
+		"server.listen", "server.admin_listen", "server.metrics_listen", "logging.format", "tokens.counter",
+		"store.driver", "store.dsn", "store.memory", "store.spool", "budgets.driver", "budgets.url", "budgets.levels", "telemetry",
+	}
+}
+
+// atStart says that a path is, or lies in, what is read at the start.
+func atStart(path string) bool {
+	return slices.ContainsFunc(readAtStart(), func(p string) bool {
+		rest, ok := strings.CutPrefix(path, p)
+		return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	})
+}
+
+// NeedsRestart answers the paths at which two configurations differ in what is read at the
+// start only: what a program that began with the old one does not yet do of the new one.
+// Either may be nil.
+func NeedsRestart(old, new *Config) []string {
+	before, after := flatten(old).values, flatten(new).values
+	var out []string
+	for _, p := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(sortedKeys(before), sortedKeys(after))))) {
+		was, had := before[p]
+		if is, has := after[p]; atStart(p) && (was != is || had != has) {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func shown(s string) string {

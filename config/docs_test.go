@@ -100,7 +100,7 @@ func TestManualParses(t *testing.T) {
 		if err != nil {
 			t.Errorf("%v\nin:\n%s", err, whole)
 		} else if strings.HasPrefix(b, "# The same as a file.") {
-			if d := Diff(cfg, Demo(nil, "sk-sluice-demo")); len(d) > 0 {
+			if d := Diff(cfg, demoOf(t, nil)); len(d) > 0 {
 				t.Errorf("the demo is not what the manual says: %v", d)
 			}
 		}

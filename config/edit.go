@@ -23,7 +23,7 @@ type Edit struct {
 // merge cannot be edited; the error says so. What comes out is not validated.
 func (c *Config) Edit(edits ...Edit) ([]byte, error) {
 	if c.text == nil {
-		return nil, errors.New("there is no text: the gateway runs the demo configuration")
+		return nil, errors.New("there is no text to edit")
 	}
 	source, root := string(c.text.source), c.text.root
 	for _, e := range edits {

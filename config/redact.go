@@ -83,7 +83,7 @@ func plainAddress(place, text string) bool {
 }
 
 // Source is the text that the configuration was read from, with secrets in the place of
-// their placeholders. Nil for Demo.
+// their placeholders.
 func (c *Config) Source() []byte {
 	if c.text == nil {
 		return nil

@@ -59,7 +59,7 @@ func TestRedactedTextsComeBack(t *testing.T) {
 			t.Errorf("%s is gone:\n%s", kept, red)
 		}
 	}
-	back, err := ParseWith("", red, Options{Env: anyEnv, Known: []*Config{nil, Demo(nil, "x"), cfg}})
+	back, err := ParseWith("", red, Options{Env: anyEnv, Known: []*Config{nil, demoOf(t, nil), cfg}})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, red)
 	}

@@ -12,13 +12,17 @@ import (
 	"github.com/sluice-gateway/sluice/telemetry"
 )
 
+// demoKey is the client key of the demo. It is no secret: it is shown, and opens nothing
+// but a simulated provider, or what the environment of whoever tries it pays for.
+const demoKey = "sk-sluice-demo"
+
 // setUpConfig reads the configuration, or makes the demo's; flags come before both.
 func (s *service) setUpConfig() (err error) {
 	if s.flags.file == "" {
-		s.demoKey = "sk-sluice-demo"
+		s.demoKey, s.env = demoKey, config.Trimmed(s.env)
 	}
 	s.settings, err = settings.New(settings.Options{
-		File: s.flags.file, Demo: func() *config.Config { return config.Demo(s.env, s.demoKey) }, Env: s.env, Override: s.override,
+		File: s.flags.file, Demo: func() (*config.Config, error) { return config.Demo(s.env, s.demoKey) }, Env: s.env, Override: s.override,
 	})
 	if err != nil {
 		sayProblems(s.errs, s.flags.file, err)
@@ -45,11 +49,13 @@ func (s *service) setUpHistory() error {
 	if s.history != nil {
 		s.settings.Resume(context.Background(), s.history, s.vault)
 		s.cfg = s.settings.Config()
+		s.log = s.newLog() // its format may be another one now
+		s.settings.LogTo(s.log)
 	}
+	s.sinks = append(s.sinks, telemetry.NewRecordLogger(s.log))
 	for _, w := range s.cfg.Warnings() {
 		s.log.Warn("configuration", "warning", w.String())
 	}
-	s.level.Set(telemetry.ParseLevel(s.cfg.Logging.Level))
 	s.settings.Follow(settings.ApplierFunc(func(cfg *config.Config) (func(), error) {
 		return func() { s.level.Set(telemetry.ParseLevel(cfg.Logging.Level)) }, nil
 	}))

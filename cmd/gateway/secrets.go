@@ -68,13 +68,13 @@ With store.encryption_key:
 func withVault(cmd *cobra.Command, env environment, file string, do func(context.Context, database, *vault.Box) error) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), openTimeout)
 	defer cancel()
-	cfg := config.Demo(env, "sk-sluice-demo")
+	cfg, err := config.Demo(env, demoKey)
 	if file != "" {
-		var err error
-		if cfg, err = config.Load(file, env); err != nil {
-			sayProblems(cmd.ErrOrStderr(), file, err)
-			return errSaid
-		}
+		cfg, err = config.Load(file, env)
+	}
+	if err != nil {
+		sayProblems(cmd.ErrOrStderr(), file, err)
+		return errSaid
 	}
 	db, err := openStore(ctx, &cfg.Store)
 	if err != nil {

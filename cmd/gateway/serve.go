@@ -148,7 +148,7 @@ func (s *service) setUpTelemetry() error {
 	s.meter = live.NewMeter()
 	s.live = live.NewHub(live.Options{Source: &s.plane, Meter: s.meter, Alerts: s.firing})
 	s.alertMeter = alerting.NewMeter()
-	s.sinks = append(s.sinks, s.metrics, telemetry.NewRecordLogger(s.log), s.meter, s.live, s.alertMeter)
+	s.sinks = append(s.sinks, s.metrics, s.meter, s.live, s.alertMeter)
 	return nil
 }
 
@@ -260,7 +260,7 @@ func (s *service) adminAPI() (*api.API, error) {
 			api.ConfigEndpoints(s.settings.Surface()),
 			api.RouteEndpoints(s.settings.Surface()),
 			api.LimitEndpoints(s.settings.Surface()),
-			api.ReloadEndpoints(s.settings.Reload),
+			api.ReloadEndpoints(s.settings.ReloadSurface),
 			api.LiveEndpoints(s.live),
 			api.UsageEndpoints(s.store, time.Now),
 			api.RequestEndpoints(s.store),

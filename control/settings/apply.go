@@ -16,7 +16,7 @@ import (
 // readFile reads what the host's owner says: the file, or the demo.
 func (s *Settings) readFile() (cfg *config.Config, hash string, err error) {
 	if s.o.File == "" {
-		cfg = s.o.Demo()
+		cfg, err = s.o.Demo()
 	} else if cfg, err = config.LoadWith(s.o.File, config.Options{Env: s.o.Env, Run: config.RunCommand}); err == nil {
 		hash = hashOf(cfg.Source())
 	}
@@ -64,17 +64,22 @@ func (s *Settings) prepare(cfg *config.Config) (commit func(), err error) {
 // admin API is in force, a changed file is a conflict, which is logged and stays until it
 // is resolved; it is no error.
 func (s *Settings) Reload() error {
+	_, err := s.reload()
+	return err
+}
+
+func (s *Settings) reload() (*Applied, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	if s.o.File == "" {
-		return errors.New("there is no file to load: the gateway runs the demo configuration")
+		return nil, errors.New("there is no file to load: the gateway runs the demo configuration")
 	}
 	before := s.State()
 	next := *before
 	cfg, hash, err := s.readFile()
 	if next.FileProblem = err; err != nil {
 		s.state.Store(&next)
-		return err
+		return nil, err
 	}
 	next.File, next.FileHash = cfg, hash
 	if next.Version.N == 0 {
@@ -84,13 +89,13 @@ func (s *Settings) Reload() error {
 	if err != nil {
 		s.state.Store(&next)
 		s.tellConflict(&next)
-		return fmt.Errorf("version %d stays in force as it was read before: %w", next.Version.N, err)
+		return nil, fmt.Errorf("version %d stays in force as it was read before: %w", next.Version.N, err)
 	}
 	return s.reapply(before, &next, again)
 }
 
 // reapply puts a configuration in force that was read again.
-func (s *Settings) reapply(before, next *State, cfg *config.Config) error {
+func (s *Settings) reapply(before, next *State, cfg *config.Config) (*Applied, error) {
 	commit, err := s.prepare(cfg)
 	if err != nil {
 		next.FileProblem = err
@@ -98,19 +103,20 @@ func (s *Settings) reapply(before, next *State, cfg *config.Config) error {
 			next.File, next.FileHash = before.File, before.FileHash
 		}
 		s.state.Store(next)
-		return err
+		return nil, err
 	}
 	next.Config = cfg
 	commit()
 	s.state.Store(next)
-	s.o.Log.Info("configuration loaded", "in_force", next.Tag(), "changes", config.Diff(before.Config, cfg))
+	done := applied(next, before.Config)
+	s.o.Log.Info("configuration loaded", "in_force", next.Tag(), "changes", done.Diff)
 	for _, w := range cfg.Warnings() {
 		s.o.Log.Warn("configuration", "warning", w.String())
 	}
 	if !before.Conflict() || before.FileHash != next.FileHash {
 		s.tellConflict(next)
 	}
-	return nil
+	return done, nil
 }
 
 // watchEvery is the pause between looks at the configuration's files. A look is one stat

@@ -42,7 +42,7 @@ type Options struct {
 	// hold.
 	File string
 	// Demo makes the configuration that runs without a file. Required where File is empty.
-	Demo func() *config.Config
+	Demo func() (*config.Config, error)
 	// Env looks up environment variables. Nil: there are none.
 	Env func(string) (string, bool)
 	// Override changes what was read before it is used, such as flags that come before
@@ -63,6 +63,9 @@ type State struct {
 	FileHash string
 	// FileProblem is what is wrong with the file now; nil: nothing.
 	FileProblem error
+	// Began is the configuration that the program began with: what is read at the start only
+	// is as it says.
+	Began *config.Config
 	// Version is the version in force; N is 0 while the file is. Its text is left out.
 	Version history.Version
 	// Lost is why the active version of the history is not in force; nil: it is, or
@@ -75,6 +78,13 @@ type State struct {
 func (s *State) Conflict() bool {
 	return s.Version.N != 0 && (s.Version.Base != s.FileHash || s.FileProblem != nil)
 }
+
+// NeedsRestart are the settings of what is in force that act only after a restart, by
+// their paths.
+func (s *State) NeedsRestart() []string { return config.NeedsRestart(s.Began, s.Config) }
+
+// Lasting says that versions outlive the process: that the store is not in memory.
+func (s *State) Lasting() bool { return s.File.Store.Driver != "sqlite" || s.File.Store.File() != "" }
 
 // Tag names what is in force: it changes whenever that does.
 func (s *State) Tag() string {
@@ -118,7 +128,7 @@ func New(o Options) (*Settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.state.Store(&State{Config: cfg, File: cfg, FileHash: hash})
+	s.state.Store(&State{Config: cfg, File: cfg, FileHash: hash, Began: cfg})
 	s.seen = mark + s.marksBeside()
 	return s, nil
 }
@@ -165,6 +175,7 @@ func (s *Settings) Resume(ctx context.Context, store history.Store, vault Vault)
 	}
 	next := *s.State()
 	if err != nil {
+		next.lostN = v.N
 		next.Lost = fmt.Errorf("version %d cannot be used: %w", v.N, err)
 		if v.N == 0 {
 			next.Lost = fmt.Errorf("the history of configurations cannot be read: %w", err)
@@ -174,7 +185,7 @@ func (s *Settings) Resume(ctx context.Context, store history.Store, vault Vault)
 		return
 	}
 	v.Text = nil
-	next.Config, next.Version = cfg, v
+	next.Config, next.Version, next.Began = cfg, v, cfg
 	s.state.Store(&next)
 	s.o.Log.Info("a configuration applied through the admin API is in force", "version", v.N, "by", v.Who, "at", v.At)
 	s.tellConflict(&next)

@@ -292,16 +292,16 @@ func TestWhatFailsChangesNothing(t *testing.T) {
 
 func TestCheckDoesNothing(t *testing.T) {
 	w := newWorld(t)
-	diff, _, err := w.Check([]byte(waits("7s")))
-	if err != nil || len(diff) != 1 {
-		t.Errorf("%v %v", diff, err)
+	would, err := w.Check([]byte(waits("7s") + "telemetry: {sample: 0.5}\n"))
+	if err != nil || len(would.Diff) != 2 || !slices.Equal(would.NeedsRestart, []string{"telemetry.sample"}) || would.State != nil {
+		t.Errorf("%v %+v", err, would)
 	}
 	var problems config.Problems
-	if _, _, err := w.Check([]byte("routes: {a: {targets: [x]}, b: {max_wait: soon}}")); !errors.As(err, &problems) || len(problems) < 3 || problems[0].Line == 0 {
+	if _, err := w.Check([]byte("routes: {a: {targets: [x]}, b: {max_wait: soon}}")); !errors.As(err, &problems) || len(problems) < 3 || problems[0].Line == 0 {
 		t.Errorf("%v", err)
 	}
 	w.second.fail = errors.New("the certificate is broken")
-	if _, _, err := w.Check([]byte(text)); !errors.As(err, &problems) {
+	if _, err := w.Check([]byte(text)); !errors.As(err, &problems) {
 		t.Errorf("%v", err)
 	}
 	w.want(w.fileTag(), 5*time.Second, false)
@@ -463,23 +463,4 @@ func TestWatch(t *testing.T) {
 		stop()
 		synctest.Wait()
 	})
-}
-
-func TestDemo(t *testing.T) {
-	s, err := New(Options{Demo: func() *config.Config { return config.Demo(nil, "sk-sluice-demo") }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.State().Tag() != "demo" {
-		t.Errorf("%s", s.State().Tag())
-	}
-	if err := s.Reload(); err == nil {
-		t.Error("there is nothing to reload")
-	}
-	if _, err := s.Replace(t.Context(), Change{Tag: "demo"}, []byte(text)); !errors.Is(err, ErrNoHistory) {
-		t.Errorf("%v", err)
-	}
-	if _, err := New(Options{}); err == nil {
-		t.Error("neither file nor demo")
-	}
 }

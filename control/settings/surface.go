@@ -20,7 +20,7 @@ type surface struct{ s *Settings }
 // Current shows what is in force.
 func (f surface) Current() (api.ConfigView, error) {
 	st := f.s.State()
-	v := api.ConfigView{Version: st.Tag(), Source: "file", File: f.s.o.File, Warnings: problemsOf(st.Config.Warnings())}
+	v := api.ConfigView{Version: st.Tag(), Source: "file", File: f.s.o.File, Lasting: st.Lasting(), Warnings: problemsOf(st.Config.Warnings()), NeedsRestart: orEmpty(st.NeedsRestart())}
 	text, ok := st.Config.Redacted()
 	if !ok {
 		return v, api.Conflict("not_redactable", "the configuration cannot be shown: its secrets cannot be told from the rest of the text. Write it in a plainer style, or use references")
@@ -53,12 +53,13 @@ func (f surface) InForce() *config.Config { return f.s.Config() }
 
 // Check tells what a text would do.
 func (f surface) Check(text []byte) api.ConfigChecked {
-	diff, warnings, err := f.s.Check(text)
-	out := api.ConfigChecked{Valid: err == nil, Problems: problemsOf(err), Warnings: problemsOf(warnings), Diff: orEmpty(diff)}
-	if out.Problems == nil {
-		out.Problems = []api.ConfigProblem{}
+	would, err := f.s.Check(text)
+	if err != nil {
+		return api.ConfigChecked{Problems: problemsOf(err), Diff: []string{}, NeedsRestart: []string{}}
 	}
-	return out
+	return api.ConfigChecked{
+		Valid: true, Problems: []api.ConfigProblem{}, Warnings: problemsOf(would.Warnings), Diff: orEmpty(would.Diff), NeedsRestart: orEmpty(would.NeedsRestart),
+	}
 }
 
 // Replace applies a text.
@@ -97,7 +98,7 @@ func (f surface) Version(ctx context.Context, n int64) (api.ConfigVersionDetail,
 	if err != nil {
 		return api.ConfigVersionDetail{}, told(err)
 	}
-	out := api.ConfigVersionDetail{ConfigVersion: versionOf(&v.Version), Text: string(v.Redacted), Diff: v.Diff}
+	out := api.ConfigVersionDetail{ConfigVersion: versionOf(&v.Version), Text: string(v.Redacted), Diff: v.Diff, NeedsRestart: orEmpty(v.NeedsRestart)}
 	if v.Problem != nil {
 		out.Problem = v.Problem.Error()
 	} else {
@@ -116,7 +117,18 @@ func appliedOf(a *Applied, err error) (api.ConfigApplied, error) {
 	if err != nil {
 		return api.ConfigApplied{}, told(err)
 	}
-	return api.ConfigApplied{Version: a.State.Tag(), Diff: orEmpty(a.Diff), Warnings: problemsOf(a.Warnings)}, nil
+	return api.ConfigApplied{
+		Version: a.State.Tag(), Diff: orEmpty(a.Diff), Warnings: problemsOf(a.Warnings), NeedsRestart: orEmpty(a.NeedsRestart),
+	}, nil
+}
+
+// ReloadSurface is Reload in the admin API's words.
+func (s *Settings) ReloadSurface() (api.Reloaded, error) {
+	a, err := s.reload()
+	if err != nil {
+		return api.Reloaded{}, err
+	}
+	return api.Reloaded{Status: "loaded", Diff: orEmpty(a.Diff), NeedsRestart: orEmpty(a.NeedsRestart)}, nil
 }
 
 // told is an error in the admin API's words.

@@ -35,22 +35,31 @@ type Applied struct {
 	State    *State
 	Diff     []string // from what was in force before
 	Warnings config.Problems
+	// NeedsRestart are the paths of Diff that act only after a restart.
+	NeedsRestart []string
 }
 
-// Check answers what Replace would do with a text, and does nothing. The error is
-// config.Problems where the text is wrong.
-func (s *Settings) Check(text []byte) (diff []string, warnings config.Problems, err error) {
+// applied tells what has come in force in the place of another configuration.
+func applied(now *State, before *config.Config) *Applied {
+	return &Applied{now, config.Diff(before, now.Config), now.Config.Warnings(), config.NeedsRestart(before, now.Config)}
+}
+
+// Check answers what Replace would do with a text, and does nothing; no State comes of
+// it. The error is config.Problems where the text is wrong.
+func (s *Settings) Check(text []byte) (*Applied, error) {
 	s.changing.Lock()
 	defer s.changing.Unlock()
 	st := s.State()
 	cfg, err := s.read(text, st.File, st.Config, st.File)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if _, err := s.prepare(cfg); err != nil {
-		return nil, nil, config.Problems{{File: s.o.File, Message: err.Error()}}
+		return nil, config.Problems{{File: s.o.File, Message: err.Error()}}
 	}
-	return config.Diff(st.Config, cfg), cfg.Warnings(), nil
+	would := applied(&State{Config: cfg}, st.Config)
+	would.State = nil
+	return would, nil
 }
 
 // Replace puts a text in force as a new version.
@@ -118,9 +127,9 @@ func (s *Settings) change(ctx context.Context, c Change, make func(*State) (*con
 	next.Config, next.Version, next.Lost, next.lostN = cfg, *v, nil, 0
 	commit()
 	s.state.Store(&next)
-	diff := config.Diff(st.Config, cfg)
-	s.o.Log.Info("configuration applied", "version", v.N, "by", c.Who, "changes", diff)
-	return &Applied{&next, diff, cfg.Warnings()}, nil
+	done := applied(&next, st.Config)
+	s.o.Log.Info("configuration applied", "version", v.N, "by", c.Who, "changes", done.Diff)
+	return done, nil
 }
 
 // keep writes a version to the history.
@@ -197,12 +206,12 @@ func (s *Settings) ToFile(ctx context.Context, c Change) (*Applied, error) {
 	if err := s.store.ActivateConfig(ctx, 0); err != nil {
 		return nil, err
 	}
-	next := &State{Config: cfg, File: cfg, FileHash: hash}
+	next := &State{Config: cfg, File: cfg, FileHash: hash, Began: st.Began}
 	commit()
 	s.state.Store(next)
-	diff := config.Diff(st.Config, cfg)
-	s.o.Log.Info("configuration rolled back to the file", "by", c.Who, "changes", diff)
-	return &Applied{next, diff, cfg.Warnings()}, nil
+	done := applied(next, st.Config)
+	s.o.Log.Info("configuration rolled back to the file", "by", c.Who, "changes", done.Diff)
+	return done, nil
 }
 
 // Shown is a version as it may be shown.
@@ -210,7 +219,9 @@ type Shown struct {
 	history.Version
 	Redacted []byte   // its text with placeholders in the place of secrets
 	Diff     []string // from what is in force to it; nil: it cannot be read any more
-	Problem  error    // why it cannot be read; nil: it can
+	// NeedsRestart are the paths of Diff that would act only after a restart.
+	NeedsRestart []string
+	Problem      error // why it cannot be read; nil: it can
 }
 
 // History answers the versions without their texts, latest first.
@@ -238,7 +249,7 @@ func (s *Settings) Show(ctx context.Context, n int64) (*Shown, error) {
 	out.Redacted, _ = config.Redact(text)
 	cfg, err := s.open(&v)
 	if out.Problem = err; err == nil {
-		out.Diff = config.Diff(s.Config(), cfg)
+		out.Diff, out.NeedsRestart = config.Diff(s.Config(), cfg), config.NeedsRestart(s.Config(), cfg)
 	}
 	out.Text = nil
 	return out, nil

@@ -118,7 +118,7 @@ func newAPI(t *testing.T, audit Auditor) *API {
 	endpoints = append(endpoints, UpstreamEndpoints(plane{})...)
 	endpoints = append(endpoints, ExplainEndpoints(plane{})...)
 	endpoints = append(endpoints, AlertEndpoints(watcher{map[string]time.Time{}})...)
-	endpoints = append(endpoints, ReloadEndpoints(func() error { return nil })...)
+	endpoints = append(endpoints, ReloadEndpoints(func() (Reloaded, error) { return Reloaded{Status: "loaded"}, nil })...)
 	a, err := New(Options{Endpoints: endpoints, Authenticate: as, Audit: audit, Version: "v1"})
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,12 @@ type ConfigView struct {
 	// Text is the YAML with a placeholder for each secret that stands in it. A placeholder
 	// that is sent back stands for its secret.
 	Text string `json:"text"`
+	// Lasting says that versions outlive the process; false: the store is in memory, as the
+	// demo's is, and a restart begins with the file or the demo again.
+	Lasting bool `json:"lasting"`
+	// NeedsRestart are the settings of Text that act only after a restart, by their paths:
+	// what they were at the start still acts.
+	NeedsRestart []string `json:"needs_restart"`
 	// Applied says who made the version; null: the file is in force.
 	Applied *ConfigVersion `json:"applied,omitempty"`
 	// Conflict is set while the file is not what the version in force was made from.
@@ -66,6 +72,8 @@ type ConfigVersionDetail struct {
 	Diff []string `json:"diff"`
 	// Problem is why it cannot be used any more.
 	Problem string `json:"problem,omitempty"`
+	// NeedsRestart are the paths among the differences that act only after a restart.
+	NeedsRestart []string `json:"needs_restart"`
 }
 
 // ConfigChecked is what a text would do.
@@ -74,6 +82,8 @@ type ConfigChecked struct {
 	Problems []ConfigProblem `json:"problems"`
 	Warnings []ConfigProblem `json:"warnings"`
 	Diff     []string        `json:"diff"`
+	// NeedsRestart are the paths among the differences that act only after a restart.
+	NeedsRestart []string `json:"needs_restart"`
 }
 
 // ConfigApplied is what a change has done.
@@ -81,6 +91,8 @@ type ConfigApplied struct {
 	Version  string          `json:"version"`
 	Diff     []string        `json:"diff"`
 	Warnings []ConfigProblem `json:"warnings"`
+	// NeedsRestart are the paths among the differences that act only after a restart.
+	NeedsRestart []string `json:"needs_restart"`
 }
 
 // ConfigText is a configuration to check or apply.
