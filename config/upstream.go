@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Provider is an upstream API.
 type Provider struct {
@@ -143,6 +146,16 @@ func (a *Account) LimitsFor(model string) (*AccountLimits, int) {
 		}
 	}
 	return nil, -1
+}
+
+// Group is the name of the models that share a model's limits at an account; without
+// limits a model is its own group.
+func (a *Account) Group(model string) string {
+	entry, _ := a.LimitsFor(model)
+	if entry == nil || entry.PerModel {
+		return model
+	}
+	return strings.Join(entry.Models, ",")
 }
 
 // UpstreamKey is a provider's credential. In the file it is a string or a mapping.

@@ -300,7 +300,8 @@ func (x *exchange) admit(ctx context.Context) *apiError {
 func (x *exchange) granted(g admission.Grant) {
 	x.route = x.ticket.Route.Owner.(*route) // a reload may have moved the call to a new one
 	x.record.QueueWait += max(g.At.Sub(x.queued), 0)
-	x.record.Spared = x.record.Spared || g.Spared()
+	r := &x.record
+	r.Spared, r.Waited, r.Rotated, r.Moved = r.Spared || g.Spared(), r.Waited || g.Waited, r.Rotated || g.Rotated, r.Moved || g.Moved
 	if g.Moved {
 		x.record.Decide("no_room", x.route.targets[0].name, x.route.targets[g.Target].name)
 	}

@@ -156,7 +156,7 @@ func (x *exchange) conclude(e *telemetry.Explanation, o *admission.Outlook, no *
 		e.Sentence = fmt.Sprintf("It would be refused: %s. Room for it: %s.", o.Refused, inWords(e.WaitMS))
 	case o.Chosen >= 0:
 		c := &e.Candidates[o.Chosen]
-		e.Verdict, e.WaitMS = "send", 0
+		e.Verdict, e.WaitMS, e.Target, e.Account = "send", 0, c.Target, c.Account
 		e.Sentence = fmt.Sprintf("It would be sent at once to %s on account %s.", c.Target, c.Account)
 	default:
 		e.Verdict = "wait"
@@ -203,7 +203,7 @@ func (x *exchange) candidates(now budget.Instant, o *admission.Outlook) []teleme
 		}
 		for _, b := range c.Buckets {
 			t.Buckets = append(t.Buckets, telemetry.Levels{
-				Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(), Amount: b.Amount, Level: b.Level, Reserved: b.Reserved,
+				Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(), Amount: b.Amount, Capacity: b.Capacity, Level: b.Level, Reserved: b.Reserved,
 				Learned: b.Limit.Learned || b.Told > 0, FullInMS: millisUntil(now, b.Full),
 			})
 		}

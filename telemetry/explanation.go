@@ -13,6 +13,9 @@ type Explanation struct {
 	Verdict  string `json:"verdict"`
 	Reason   string `json:"reason,omitempty"`
 	Sentence string `json:"sentence"`
+	// Target and Account are where it would be sent at once.
+	Target  string `json:"target,omitempty"`
+	Account string `json:"account,omitempty"`
 	// WaitMS is how long it would wait; below zero: not known.
 	WaitMS int64 `json:"wait_ms"`
 	// Queued is the calls that wait before it; PredictedWaitMS how long they take.

@@ -36,9 +36,9 @@ type Record struct {
 	// Candidates are what the lanes said when the call could not go at once.
 	Candidates []Candidate
 	// Spared: the call waited, rotated or moved for lack of budget, and so was
-	// spared a 429.
-	Spared    bool
-	QueueWait time.Duration
+	// spared a 429. It may have done several.
+	Spared, Waited, Rotated, Moved bool
+	QueueWait                      time.Duration
 	// Queued: the call could not go at once and stood in the queue. LeftQueue is how that
 	// ended: granted, refused or gone.
 	Queued    bool
@@ -115,6 +115,7 @@ type Levels struct {
 	Limit     string `json:"limit"`
 	Dimension string `json:"dimension"`
 	Amount    int64  `json:"amount"`
+	Capacity  int64  `json:"capacity"` // what a full bucket holds
 	Level     int64  `json:"level"`
 	Reserved  int64  `json:"reserved"`
 	Learned   bool   `json:"learned,omitempty"`

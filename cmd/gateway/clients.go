@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/control/clients"
 	"github.com/sluice-gateway/sluice/gateway"
@@ -60,9 +61,13 @@ func (d dataPlane) budgets(states []gateway.BucketState) []api.Budget {
 		if wait := b.Full.Sub(now); b.Full < gateway.Never {
 			full = wait.Milliseconds()
 		}
+		window := b.Limit.Window
+		if b.Limit.Kind == budget.Gauge {
+			window = 0 // what is in flight is counted, whatever the time
+		}
 		out = append(out, api.Budget{
 			Scope: b.Scope, Name: b.Name, Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(),
-			Amount: b.Limit.Amount, WindowMS: b.Limit.Window.Milliseconds(), Capacity: b.Capacity,
+			Amount: b.Limit.Amount, WindowMS: window.Milliseconds(), Capacity: b.Capacity,
 			Level: b.Level, Reserved: b.Reserved, Debt: b.Debt, Learned: b.Limit.Learned, FullInMS: full,
 			Effective: b.Amount, Told: b.Told, Ratio: b.Ratio,
 		})

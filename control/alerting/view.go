@@ -82,7 +82,7 @@ func changeOf(c *alerts.Change, r *Rule) api.AlertChange {
 }
 
 func alertOf(x *alerts.Alert, r *Rule) api.Alert {
-	row := api.Alert{ID: x.Rule, Name: x.Rule, Labels: x.Labels, State: string(x.State), Value: x.Value, Message: says(x, r), Since: x.Since}
+	row := api.Alert{ID: x.Rule, Name: x.Rule, Metric: r.When.Metric, Labels: x.Labels, State: string(x.State), Value: x.Value, Message: says(x, r), Since: x.Since}
 	if len(x.Labels) > 0 {
 		row.ID += "{" + labels(x) + "}"
 	} else {

@@ -290,7 +290,7 @@ func (h *Hub) see(who access.Identity) api.State {
 	f.now.Node, f.now.InFlight = h.o.Node, h.o.Source.InFlight()
 	s.Now = f.now
 	for class, lane := range h.o.Source.Queue() {
-		lane.Shed = f.shed[class]
+		lane.Shed, lane.Dropped = f.minute.shed[class], f.minute.dropped[class]
 		s.Queue[class] = lane
 	}
 	for _, u := range h.o.Source.Upstreams() {
@@ -300,7 +300,7 @@ func (h *Hub) see(who access.Identity) api.State {
 	for id, a := range h.o.Alerts() {
 		s.Alerts[id] = a
 	}
-	s.Now.Limiting = limiting(&s, f.shed, f.moved)
+	s.Now.Limiting = limiting(&s, &f.minute)
 	return s
 }
 

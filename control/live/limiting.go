@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,37 +14,44 @@ import (
 func classes() []string { return []string{"critical", "high", "normal", "low"} }
 
 // limiting says what limits at a moment: the scarcest upstream bucket while calls wait or
-// move, and who is being turned away.
-func limiting(s *api.State, shed, moved map[string]int64) api.Limiting {
-	l := api.Limiting{Kind: "free", Waiting: map[string]int64{}, Shed: shed, Moved: moved}
+// move, who is being turned away, and who meets limits of their own.
+func limiting(s *api.State, minute *slot) api.Limiting {
+	l := api.Limiting{Kind: "free", Waiting: map[string]int64{}, Shed: minute.shed, Moved: minute.moved, Limited: most(minute.limited, 3)}
+	var waiting int64
+	var tokens int64
 	for class, lane := range s.Queue {
 		if lane.Depth > 0 {
 			l.Waiting[class] = int64(lane.Depth)
+			waiting += int64(lane.Depth)
+			tokens += lane.Tokens
 		}
 	}
 	switch {
-	case len(shed) > 0:
+	case len(l.Shed) > 0:
 		l.Kind = "refused"
-	case len(l.Waiting) > 0 || len(moved) > 0:
+	case waiting > 0 || len(l.Moved) > 0 || len(l.Limited) > 0:
 		l.Kind = "waiting"
 	}
-	if l.Kind == "free" {
-		l.Sentence = "Nothing limits now."
-		return l
+	if waiting > 0 || len(l.Moved) > 0 || len(l.Shed) > 0 {
+		scarcest(&l, s, tokens/max(waiting, 1))
 	}
-	scarcest(&l, s)
 	l.Sentence = sentence(&l)
 	return l
 }
 
-// scarcest finds the upstream bucket in which a typical call has to wait longest.
-func scarcest(l *api.Limiting, s *api.State) {
+// scarcest finds the upstream bucket in which a call has to wait longest: a typical one,
+// or one of those that wait where they are larger.
+func scarcest(l *api.Limiting, s *api.State, tokens int64) {
 	for _, id := range sortedKeys(s.Budgets) {
 		b := s.Budgets[id]
 		if b.Scope != "upstream" {
 			continue
 		}
-		wait := waitFor(&b, max(s.Now.Typical[b.Dimension], 1))
+		demand := max(s.Now.Typical[b.Dimension], 1)
+		if b.Dimension == "tokens" {
+			demand = max(demand, tokens)
+		}
+		wait := waitFor(&b, demand)
 		if wait == 0 || l.Group != "" && wait <= l.WaitMS {
 			continue
 		}
@@ -51,8 +59,22 @@ func scarcest(l *api.Limiting, s *api.State) {
 		if len(parts) < 3 {
 			continue
 		}
-		l.Account, l.Group, l.Dimension, l.WaitMS = parts[1], parts[2], b.Dimension, wait
+		l.Provider, l.Account, l.Group, l.Dimension, l.WaitMS = parts[0], parts[1], parts[2], b.Dimension, wait
 	}
+}
+
+// most keeps the n largest counts.
+func most(counts map[string]int64, n int) map[string]int64 {
+	if len(counts) <= n {
+		return counts
+	}
+	names := sortedKeys(counts)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
+	out := make(map[string]int64, n)
+	for _, name := range names[:n] {
+		out[name] = counts[name]
+	}
+	return out
 }
 
 // waitFor is how long until a demand fits a bucket, in milliseconds; zero: now, below
@@ -72,39 +94,47 @@ func waitFor(b *api.Budget, demand int64) int64 {
 
 // sentence puts it as a person would say it.
 func sentence(l *api.Limiting) string {
-	var b strings.Builder
+	var parts []string
+	say := func(form string, values ...any) { parts = append(parts, fmt.Sprintf(form, values...)) }
 	if l.Group != "" {
-		name := l.Group
-		if name == "*" {
-			name = "everything"
+		where := l.Group + " on " + l.Account
+		if l.Group == "*" {
+			where = l.Account
 		}
-		fmt.Fprintf(&b, "%s on %s is out of %s", name, l.Account, dimensionWords(l.Dimension))
 		if l.WaitMS > 0 {
-			fmt.Fprintf(&b, " for %s", short(l.WaitMS))
+			say("%s is out of %s for %s", where, dimensionWords(l.Dimension), short(l.WaitMS))
+		} else {
+			say("%s is out of %s", where, dimensionWords(l.Dimension))
 		}
-	}
-	add := func(text string) {
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		b.WriteString(text)
 	}
 	for _, class := range classes() {
 		if n := l.Waiting[class]; n > 0 {
-			add(fmt.Sprintf("%d %s %s", n, class, plural(n, "call waits", "calls wait")))
+			say("%d %s %s", n, class, plural(n, "call waits", "calls wait"))
 		}
 	}
+	now := len(parts)
 	for _, to := range sortedKeys(l.Moved) {
-		n := l.Moved[to]
-		add(fmt.Sprintf("%d went to %s", n, to))
+		say("%d went to %s", l.Moved[to], to)
 	}
 	for _, class := range classes() {
 		if n := l.Shed[class]; n > 0 {
-			add(fmt.Sprintf("%d %s %s shed in the last minute", n, class, plural(n, "call was", "calls were")))
+			say("%d %s %s shed", n, class, plural(n, "call was", "calls were"))
 		}
 	}
-	text := b.String()
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	for _, key := range sortedKeys(l.Limited) {
+		n := l.Limited[key]
+		say("%d %s of %s met limits of its own", n, plural(n, "call", "calls"), key)
+	}
+	if len(parts) == 0 {
+		return "Nothing limits now."
+	}
+	switch {
+	case now == 0:
+		parts[0] = "In the last minute " + parts[0]
+	case now < len(parts):
+		parts[now] = "in the last minute " + parts[now]
+	}
+	return strings.Join(parts, "; ") + "." // a name at the beginning stays as it is written
 }
 
 func dimensionWords(d string) string {
@@ -122,11 +152,14 @@ func dimensionWords(d string) string {
 }
 
 func short(ms int64) string {
-	d := time.Duration(ms) * time.Millisecond
-	if d < time.Second {
-		return d.String()
+	switch d := time.Duration(ms) * time.Millisecond; {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", ms)
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	default:
+		return d.Round(time.Second).String()
 	}
-	return d.Round(100 * time.Millisecond).String()
 }
 
 func plural(n int64, one, many string) string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -71,8 +72,8 @@ func TestFiguresForget(t *testing.T) {
 	}))
 	f := m.figures(at(20))
 	n := f.now
-	if n.RequestsPerSecond != 1.2 || n.TokensPerSecond != 180 || n.Refused429 != 2 || n.Failed != 1 || f.shed["low"] != 1 || f.moved["p/m2"] != 1 {
-		t.Fatalf("%+v %v %v", n, f.shed, f.moved)
+	if n.RequestsPerSecond != 1.2 || n.TokensPerSecond != 180 || n.Refused429 != 2 || n.Failed != 1 || f.minute.shed["low"] != 1 || f.minute.moved["p/m2"] != 1 {
+		t.Fatalf("%+v %+v", n, f.minute)
 	}
 	if n.FirstByteP50 < 180 || n.FirstByteP50 > 250 || n.OverheadP99 < .9 || n.OverheadP99 > 1.3 || n.CostPerHour != 22*1000*60 {
 		t.Fatalf("%+v", n)
@@ -110,28 +111,70 @@ func TestTheSentenceOfWhatLimits(t *testing.T) {
 		bucket("upstream", "dashscope/team-a/qwen3-max", "tpm", "tokens", -31), bucket("upstream", "dashscope/team-b/qwen3-max", "tpm", "tokens", 20),
 		bucket("owner", "acme", "rpm", "requests", -500),
 	}
+	whole := []api.Budget{bucket("upstream", "dashscope/team-b/*", "tpm", "tokens", -20)}
 	for _, c := range []struct {
 		name, want, kind string
 		budgets          []api.Budget
 		queue            map[string]api.Lane
-		shed, moved      map[string]int64
+		minute           slot
 	}{
-		{"nothing", "Nothing limits now.", "free", busy, map[string]api.Lane{"normal": {}}, nil, nil},
-		{"waiting", "Qwen3-max on team-a is out of tokens for 3.2s; 14 normal calls wait; 3 went to dashscope/qwen-plus.", "waiting", busy,
-			map[string]api.Lane{"normal": {Depth: 14}}, nil, map[string]int64{"dashscope/qwen-plus": 3}},
-		{"one waits for itself", "1 high call waits.", "waiting", nil, map[string]api.Lane{"high": {Depth: 1}}, nil, nil},
-		{"shed", "1 critical call waits; 7 low calls were shed in the last minute.", "refused", nil,
-			map[string]api.Lane{"critical": {Depth: 1}}, map[string]int64{"low": 7}, nil},
+		{"nothing", "Nothing limits now.", "free", busy, map[string]api.Lane{"normal": {}}, slot{}},
+		{"waiting", "qwen3-max on team-a is out of tokens for 3.2 s; 14 normal calls wait; in the last minute 3 went to dashscope/qwen-plus.", "waiting", busy,
+			map[string]api.Lane{"normal": {Depth: 14}}, slot{moved: map[string]int64{"dashscope/qwen-plus": 3}}},
+		{"one waits for itself", "1 high call waits.", "waiting", nil, map[string]api.Lane{"high": {Depth: 1}}, slot{}},
+		{"a large one waits", "team-b is out of tokens for 5.0 s; 2 low calls wait.", "waiting", whole,
+			map[string]api.Lane{"low": {Depth: 2, Tokens: 60}}, slot{}},
+		{"shed", "1 critical call waits; in the last minute 7 low calls were shed.", "refused", nil,
+			map[string]api.Lane{"critical": {Depth: 1}}, slot{shed: map[string]int64{"low": 7}}},
+		{"moved", "In the last minute 3 went to dashscope/qwen-plus.", "waiting", nil, nil, slot{moved: map[string]int64{"dashscope/qwen-plus": 3}}},
+		{"own limits of the three that met most", "In the last minute 12 calls of a met limits of its own; 2 calls of b met limits of its own; 3 calls of c met limits of its own.", "waiting", busy,
+			nil, slot{limited: map[string]int64{"a": 12, "b": 2, "c": 3, "d": 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := api.State{Queue: c.queue, Budgets: map[string]api.Budget{}}
 			for _, b := range c.budgets {
 				s.Budgets[b.Name+b.Limit] = b
 			}
-			if l := limiting(&s, c.shed, c.moved); l.Sentence != c.want || l.Kind != c.kind {
+			if l := limiting(&s, &c.minute); l.Sentence != c.want || l.Kind != c.kind {
 				t.Fatalf("%s %q, want %q", l.Kind, l.Sentence, c.want)
 			}
 		})
+	}
+}
+
+// Why calls went on is told by the target that they left.
+func TestWhyCallsLeftATarget(t *testing.T) {
+	m := NewMeter()
+	m.Record(request(at(1), func(r *telemetry.Record) {
+		r.Spared, r.Moved, r.Waited = true, true, true
+		r.Decide("no_room", "p/m1", "p/m2")
+		r.Attempts = []telemetry.Attempt{{Provider: "p", Model: "m2", Kind: "server_error"}, {Provider: "p", Model: "m3"}}
+	}))
+	m.Record(request(at(1), func(r *telemetry.Record) { // failed where it ended: it left nothing
+		r.Outcome, r.Attempts = "upstream_failed", []telemetry.Attempt{{Provider: "p", Model: "m1", Kind: "timeout"}}
+	}))
+	s := m.shares(at(2))["m"]
+	want := map[string]map[string]int64{"p/m1": {"no_room": 1}, "p/m2": {"server_error": 1}}
+	if !reflect.DeepEqual(s.From, want) || s.Moved["server_error"] != 1 || len(s.Moved) != 2 {
+		t.Fatalf("%+v", s)
+	}
+	if n := m.figures(at(2)).now; n.Spared != 1 || n.Waited != 1 || n.Moved != 1 || n.Rotated != 0 {
+		t.Fatalf("%+v", n)
+	}
+}
+
+// What was shed because the queue was full is told apart, and keys beyond the bound are
+// not.
+func TestDroppedAndLimited(t *testing.T) {
+	m := NewMeter()
+	for i := range 2 * mostKeys {
+		m.Record(request(at(1), func(r *telemetry.Record) { r.Outcome, r.Key = "limited", fmt.Sprint("key", i) }))
+	}
+	for _, reason := range []string{"shed", "queue_full"} {
+		m.Record(request(at(1), func(r *telemetry.Record) { r.Outcome, r.ShedReason, r.Priority = "shed", reason, "low" }))
+	}
+	if f := m.figures(at(2)).minute; f.shed["low"] != 2 || f.dropped["low"] != 1 || len(f.limited) != mostKeys {
+		t.Fatalf("%v %v %d", f.shed, f.dropped, len(f.limited))
 	}
 }
 

@@ -18,13 +18,20 @@ const (
 	recent      = 60  // seconds
 	routeSlots  = 10  // minutes
 	mostTargets = 2000
+	mostKeys    = 100 // that are told apart in one slot
 )
+
+// noRoom is the decision of a call that did not fit where it would have gone first.
+const noRoom = "no_room"
 
 // slot is what happened in one piece of time.
 type slot struct {
 	at                                                       int64 // which piece; the index of another one: it is old
 	requests, tokens, spared, refused, failed, cost, granted int64
-	shed                                                     map[string]int64
+	waited, rotated, changed                                 int64            // of those that were spared
+	shed, dropped                                            map[string]int64 // by class
+	moved                                                    map[string]int64 // for lack of room, by the target that they went to
+	limited                                                  map[string]int64 // by the client key whose own limits were met
 	overhead, firstByte                                      histogram
 }
 
@@ -32,8 +39,7 @@ type slot struct {
 type routeSlot struct {
 	at     int64
 	served map[string]int64
-	moved  map[string]int64
-	to     map[string]int64
+	from   map[string]map[string]int64 // why calls went on, by the target that they left
 	failed int64
 }
 
@@ -71,9 +77,10 @@ func count(s *slot, r *telemetry.Record) {
 	s.requests++
 	s.tokens += r.Input + r.Output
 	s.cost += r.Cost
-	if r.Spared {
-		s.spared++
-	}
+	s.spared += one(r.Spared)
+	s.waited += one(r.Spared && r.Waited)
+	s.rotated += one(r.Spared && r.Rotated)
+	s.changed += one(r.Spared && r.Moved)
 	for i := range r.Attempts {
 		if r.Attempts[i].Status == http.StatusTooManyRequests {
 			s.refused++
@@ -83,16 +90,39 @@ func count(s *slot, r *telemetry.Record) {
 		s.failed++
 	}
 	if r.ShedReason != "" {
-		if s.shed == nil {
-			s.shed = map[string]int64{}
+		plus(&s.shed, r.Priority, 1)
+	}
+	if r.ShedReason == "queue_full" {
+		plus(&s.dropped, r.Priority, 1)
+	}
+	if r.Outcome == "limited" && (len(s.limited) < mostKeys || s.limited[r.Key] > 0) {
+		plus(&s.limited, r.Key, 1)
+	}
+	for _, d := range r.Decisions {
+		if d.To != "" && d.Reason == noRoom {
+			plus(&s.moved, d.To, 1)
 		}
-		s.shed[r.Priority]++
 	}
 	if r.FirstByte > 0 {
 		s.granted++
 		s.overhead.add(r.Overhead)
 		s.firstByte.add(r.FirstByte)
 	}
+}
+
+func one(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// plus counts in a map that is made when it is needed.
+func plus(m *map[string]int64, name string, n int64) {
+	if *m == nil {
+		*m = map[string]int64{}
+	}
+	(*m)[name] += n
 }
 
 // failed says that an upstream or the gateway was at fault.
@@ -115,7 +145,7 @@ func (m *Meter) countRoute(r *telemetry.Record, minute int64) {
 	}
 	s := &slots[minute%routeSlots]
 	if s.at < minute {
-		*s = routeSlot{at: minute, served: map[string]int64{}, moved: map[string]int64{}, to: map[string]int64{}}
+		*s = routeSlot{at: minute, served: map[string]int64{}, from: map[string]map[string]int64{}}
 	}
 	if r.ServedModel != "" && r.Outcome == "ok" {
 		target := r.Provider + "/" + r.ServedModel
@@ -125,9 +155,13 @@ func (m *Meter) countRoute(r *telemetry.Record, minute int64) {
 		s.served[target]++
 	}
 	for _, d := range r.Decisions {
-		s.moved[d.Reason]++
-		if d.To != "" && d.Reason == "no_room" {
-			s.to[d.To]++
+		if d.Reason == noRoom {
+			s.left(d.From, noRoom)
+		}
+	}
+	for i := 0; i+1 < len(r.Attempts); i++ { // the last one led nowhere else
+		if a := &r.Attempts[i]; a.Kind != "" {
+			s.left(a.Provider+"/"+a.Model, a.Kind)
 		}
 	}
 	if failed(r) {
@@ -135,11 +169,17 @@ func (m *Meter) countRoute(r *telemetry.Record, minute int64) {
 	}
 }
 
+// left counts a call that went on from a target.
+func (s *routeSlot) left(target, reason string) {
+	m := s.from[target]
+	plus(&m, reason, 1)
+	s.from[target] = m
+}
+
 // figures are the numbers of the last moments.
 type figures struct {
-	now   api.Now
-	shed  map[string]int64 // by class, in the last minute
-	moved map[string]int64 // by target, in the last minute
+	now    api.Now
+	minute slot // the last one
 }
 
 // figures answers the numbers at a moment. Rates leave the second out that has just
@@ -148,8 +188,9 @@ func (m *Meter) figures(now time.Time) figures {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := now.UnixNano() / int64(second)
-	f := figures{now: api.Now{At: now}, shed: map[string]int64{}, moved: map[string]int64{}}
-	var rates, minute slot
+	f := figures{now: api.Now{At: now}}
+	minute := &f.minute
+	var rates slot
 	for i := range m.seconds {
 		s := &m.seconds[i]
 		if s.at > at || s.at <= at-recent {
@@ -160,12 +201,10 @@ func (m *Meter) figures(now time.Time) figures {
 			rates.add(s)
 		}
 	}
-	for class, n := range minute.shed {
-		f.shed[class] = n
-	}
 	n := &f.now
 	n.RequestsPerSecond, n.TokensPerSecond = float64(rates.requests)/10, float64(rates.tokens)/10
 	n.Spared, n.Refused429, n.Failed = minute.spared, minute.refused, minute.failed
+	n.Waited, n.Rotated, n.Moved = minute.waited, minute.rotated, minute.changed
 	n.CostPerHour = minute.cost * 60
 	n.OverheadP50, n.OverheadP99 = minute.overhead.quantile(.5), minute.overhead.quantile(.99)
 	n.FirstByteP50, n.FirstByteP99 = minute.firstByte.quantile(.5), minute.firstByte.quantile(.99)
@@ -173,15 +212,6 @@ func (m *Meter) figures(now time.Time) figures {
 	if minute.granted > 0 {
 		n.Typical["tokens"] = max(minute.tokens/minute.granted, 1)
 		n.Typical["cost"] = minute.cost / minute.granted
-	}
-	for _, slots := range m.routes {
-		for i := range slots {
-			if s := &slots[i]; s.at >= now.Unix()/60-1 {
-				for to, k := range s.to {
-					f.moved[to] += k
-				}
-			}
-		}
 	}
 	return f
 }
@@ -194,13 +224,18 @@ func (s *slot) add(o *slot) {
 	s.failed += o.failed
 	s.cost += o.cost
 	s.granted += o.granted
+	s.waited += o.waited
+	s.rotated += o.rotated
+	s.changed += o.changed
 	s.overhead.merge(&o.overhead)
 	s.firstByte.merge(&o.firstByte)
-	for class, n := range o.shed {
-		if s.shed == nil {
-			s.shed = map[string]int64{}
+	for _, x := range []struct {
+		to   *map[string]int64
+		from map[string]int64
+	}{{&s.shed, o.shed}, {&s.dropped, o.dropped}, {&s.moved, o.moved}, {&s.limited, o.limited}} {
+		for name, n := range x.from {
+			plus(x.to, name, n)
 		}
-		s.shed[class] += n
 	}
 }
 
@@ -232,7 +267,7 @@ func (m *Meter) shares(now time.Time) map[string]api.RouteShares {
 	oldest := now.Unix()/60 - routeSlots + 1
 	out := make(map[string]api.RouteShares, len(m.routes))
 	for name, slots := range m.routes {
-		r := api.RouteShares{Served: map[string]int64{}, Moved: map[string]int64{}}
+		r := api.RouteShares{Served: map[string]int64{}, Moved: map[string]int64{}, From: map[string]map[string]int64{}}
 		for i := range slots {
 			s := &slots[i]
 			if s.at < oldest {
@@ -241,8 +276,13 @@ func (m *Meter) shares(now time.Time) map[string]api.RouteShares {
 			for target, n := range s.served {
 				r.Served[target] += n
 			}
-			for reason, n := range s.moved {
-				r.Moved[reason] += n
+			for target, reasons := range s.from {
+				for reason, n := range reasons {
+					r.Moved[reason] += n
+					m := r.From[target]
+					plus(&m, reason, n)
+					r.From[target] = m
+				}
 			}
 			r.Failed += s.failed
 		}

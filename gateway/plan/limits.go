@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
@@ -222,10 +221,7 @@ func bursts(limits []budget.Limit) (d budget.Demand) {
 // share them; no limits: the model is its own group.
 func Group(a *config.Account, model string) (*config.AccountLimits, string) {
 	entry, _ := a.LimitsFor(model)
-	if entry == nil || entry.PerModel {
-		return entry, model
-	}
-	return entry, strings.Join(entry.Models, ",")
+	return entry, a.Group(model)
 }
 
 // Fill sets what configuration says about a lane: all but its budget and identity. A

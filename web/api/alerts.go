@@ -26,6 +26,7 @@ type AlertRule struct {
 type Alert struct {
 	ID      string            `json:"id"` // the rule and its labels
 	Name    string            `json:"name"`
+	Metric  string            `json:"metric"` // what is read, as in queue_depth
 	Labels  map[string]string `json:"labels"`
 	State   string            `json:"state"`
 	Value   float64           `json:"value"` // the last reading, in the metric's unit

@@ -31,6 +31,9 @@ type Now struct {
 	TokensPerSecond   float64 `json:"tokens_per_s"`
 	InFlight          int64   `json:"in_flight"`
 	Spared            int64   `json:"spared_429"`    // calls that waited, rotated or moved for lack of budget
+	Waited            int64   `json:"spared_waited"` // of those; a call may have done several
+	Rotated           int64   `json:"spared_rotated"`
+	Moved             int64   `json:"spared_moved"`
 	Refused429        int64   `json:"upstream_429s"` // attempts that an upstream refused for rate
 	Failed            int64   `json:"failed"`        // calls that ended in an error of upstreams or gateway
 	OverheadP50       float64 `json:"overhead_p50_ms"`
@@ -50,16 +53,22 @@ type Limiting struct {
 	// are turned away.
 	Kind     string `json:"kind"`
 	Sentence string `json:"sentence"`
-	// Group, Account and Dimension are of the scarcest bucket; empty: none is scarce.
+	// Provider, Account, Group and Dimension are of the scarcest bucket; empty: none is
+	// scarce.
+	Provider  string `json:"provider,omitempty"`
 	Group     string `json:"group,omitempty"`
 	Account   string `json:"account,omitempty"`
 	Dimension string `json:"dimension,omitempty"`
-	// WaitMS is how long until a typical call fits there; below zero: not known.
+	// WaitMS is how long until a typical call fits there, or one of those that wait where
+	// they are larger; below zero: not known.
 	WaitMS int64 `json:"wait_ms,omitempty"`
-	// Waiting and Shed are calls by class, Moved calls by the target that they went to.
+	// Waiting are the calls in the queue, by class. The others are of the last minute:
+	// Shed calls by class, Moved by the target that they went to, Limited by the client
+	// key whose own limits they met, of at most three keys.
 	Waiting map[string]int64 `json:"waiting,omitempty"`
 	Shed    map[string]int64 `json:"shed,omitempty"`
 	Moved   map[string]int64 `json:"moved,omitempty"`
+	Limited map[string]int64 `json:"limited,omitempty"`
 }
 
 // Lane is the queue of one class.
@@ -67,14 +76,17 @@ type Lane struct {
 	Depth    int   `json:"depth"`
 	Tokens   int64 `json:"waiting_tokens"`
 	OldestMS int64 `json:"oldest_ms"`
-	Shed     int64 `json:"shed"` // in the last minute
+	Shed     int64 `json:"shed"`    // in the last minute
+	Dropped  int64 `json:"dropped"` // of these, because the queue was full
 }
 
 // RouteShares is how a route's calls went in the last ten minutes.
 type RouteShares struct {
 	Served map[string]int64 `json:"served"` // by target
 	Moved  map[string]int64 `json:"moved"`  // by reason, as in no_room
-	Failed int64            `json:"failed"`
+	// From are the same reasons by the target that calls left.
+	From   map[string]map[string]int64 `json:"from"`
+	Failed int64                       `json:"failed"`
 }
 
 // Point is ten seconds of the past.

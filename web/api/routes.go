@@ -31,6 +31,9 @@ type RouteTarget struct {
 	Target string `json:"target"` // provider/model
 	Weight int64  `json:"weight"`
 	Paused bool   `json:"paused"`
+	// Groups are the names of the budgets that count for it, one of each account, as
+	// GET /budgets has them. They are answered, and ignored where they are given.
+	Groups []string `json:"groups,omitempty"`
 }
 
 // RouteCache is which answers of a route are kept.
@@ -67,7 +70,7 @@ func RouteEndpoints(s Configuration) []Endpoint {
 			Handle: func(*Call) (any, error) {
 				var rows []RouteView
 				for _, r := range h.s.InForce().Routes {
-					rows = append(rows, viewOfRoute(&r))
+					rows = append(rows, viewOfRoute(h.s.InForce(), &r))
 				}
 				return Page(rows, ""), nil
 			},
@@ -76,11 +79,12 @@ func RouteEndpoints(s Configuration) []Endpoint {
 			Method: http.MethodGet, Path: "/routes/{name}", ID: "routes.show", Tag: "routes", Roles: Readers(), Answer: RouteView{},
 			Summary: "One route; a slash in its name is written %2F",
 			Handle: func(c *Call) (any, error) {
-				r := h.s.InForce().Route(c.name("name"))
+				cfg := h.s.InForce()
+				r := cfg.Route(c.name("name"))
 				if r == nil {
 					return nil, NotFound("route")
 				}
-				return viewOfRoute(r), nil
+				return viewOfRoute(cfg, r), nil
 			},
 		},
 		{
@@ -94,7 +98,7 @@ func RouteEndpoints(s Configuration) []Endpoint {
 
 type routeHandlers struct{ s Configuration }
 
-func viewOfRoute(r *config.Route) RouteView {
+func viewOfRoute(cfg *config.Config, r *config.Route) RouteView {
 	v := RouteView{
 		Name: r.Name, Targets: []RouteTarget{}, Strategy: r.Strategy, Sticky: r.Sticky, FallbackOn: r.FallbackOn, Limits: writtenLimits(&r.Limits),
 		MaxWait: r.MaxWait.String(), WaitBeforeFallback: r.WaitBeforeFallback.String(), WaitComments: r.WaitComments.String(),
@@ -105,9 +109,21 @@ func viewOfRoute(r *config.Route) RouteView {
 		v.FallbackOn = []string{}
 	}
 	for _, t := range r.Targets {
-		v.Targets = append(v.Targets, RouteTarget{t.String(), t.Weight, t.Paused})
+		v.Targets = append(v.Targets, RouteTarget{t.String(), t.Weight, t.Paused, groupsOf(cfg, &t)})
 	}
 	return v
+}
+
+// groupsOf are the names of the budgets that count for a target.
+func groupsOf(cfg *config.Config, t *config.Target) (groups []string) {
+	p := cfg.Provider(t.Provider)
+	if p == nil {
+		return nil
+	}
+	for i := range p.Accounts {
+		groups = append(groups, p.Name+"/"+p.Accounts[i].Name+"/"+p.Accounts[i].Group(t.Model))
+	}
+	return groups
 }
 
 func (h routeHandlers) edit(c *Call) (any, error) {
