@@ -34,7 +34,7 @@ function Page() {
     document.title = page.title + " · Sluice";
     return () => { gone = true; };
   }, [page.name]);
-  if (!may(me.role, page)) return html`<${Broken} kind="forbidden" roles=${page.roles} />`;
+  if (!may(me.role, page)) return html`<${Broken} kind="forbidden" title=${page.title} roles=${page.roles} />`;
   if (!module || module.name !== page.name) return html`<${Loading} />`;
   if (module.error) return html`<${Failure} error=${module.error} />`;
   return html`<${module.Page} key=${page.name} at=${at} />`;

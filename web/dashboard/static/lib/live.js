@@ -1,6 +1,6 @@
 // What the gateway sees now, by one stream of events. The first event is everything, the
 // ones after it are what has changed; after a pause everything comes again.
-import { url } from "./api.js";
+import { url, get } from "./api.js";
 import { store } from "./store.js";
 
 export const live = store(null);      // the last state; null: none yet
@@ -56,6 +56,7 @@ export function open() {
   source.onerror = () => {
     close();
     link.set((l) => ({ ...l, up: false }));
+    get("/about").catch(() => {}); // a stream does not tell why: whoever is signed out hears it here
     retry = setTimeout(() => { retry = null; open(); }, pause);
     pause = Math.min(pause * 2, 10_000);
   };

@@ -130,7 +130,7 @@ function Owners({ words, owners }) {
   const act = can(...operators);
   const done = () => { setOpen(null); say(t("saved")); owners.again(); };
   return html`<div class="row">${act && html`<button class="main" onClick=${() => setOpen({})}>${t("owner.create")}</button>`}</div>
-    ${rows.length === 0 ? html`<${Empty}><p>${t("owner.none")}</p><//>` : html`<section class="band"><table><thead><tr><th>${t("owner.name")}</th><th>${t("owner.kind")}</th><th class="num">${t("owner.keys")}</th><th>${t("key.limits")}</th><th></th></tr></thead><tbody>
+    ${rows.length === 0 ? html`<${Empty}><p>${t("owner.none")}</p><//>` : html`<section class="band"><table><thead><tr><th>${t("owner.name")}</th><th>${t("owner.kind")}</th><th class="num">${t("owner.keys")}</th><th>${t("key.limits")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>
       ${rows.map((o) => html`<tr key=${o.name}><td><strong>${o.name}</strong></td><td>${t("owner." + (o.kind || "team"))}</td><td class="num">${o.keys ?? "–"}</td>
         <td>${(o.usage || []).length ? o.usage.map((b) => html`<div key=${b.limit} class="row small"><span class="quiet">${b.limit}</span><span class="inline"><${Bar} small bucket=${b} /></span></div>`) : Object.entries(o.limits || {}).map(([n, v]) => `${n} ${v}`).join(" · ") || "–"}</td>
         <td class="num">${act && o.source !== "file" && html`<button class="plain" onClick=${() => setOpen({ row: o })}>${t("edit")}</button><button class="plain" onClick=${() => setOpen({ gone: o })}>${t("delete")}</button>`}${o.source === "file" && html`<span class="quiet small">${t("infile")}</span>`}</td></tr>`)}

@@ -52,7 +52,7 @@ async function trailOf(id) {
 
 function Turn({ turn }) {
   return html`<article class=${"turn " + turn.role}>
-    <h3>${t("play." + turn.role)}${turn.model ? html` <span class="quiet">${turn.model}</span>` : ""}</h3>
+    <h2>${t("play." + turn.role)}${turn.model ? html` <span class="quiet">${turn.model}</span>` : ""}</h2>
     <div class="text">${turn.content}${turn.busy && html`<span class="cursor" aria-hidden="true"></span>`}</div>
     ${turn.error && html`<p class="notice refused" role="alert"><code>${turn.error.code}</code> ${turn.error.message}</p>`}
     ${turn.trail && html`<details><summary>${t("play.happened")}</summary><${Story} request=${turn.trail} /></details>`}

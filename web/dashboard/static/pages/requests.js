@@ -77,7 +77,7 @@ function Past({ query, words }) {
 function One({ id }) {
   const { data, error, again } = useLoad(() => get("/requests/" + encodeURIComponent(id)).catch((e) => (can(...readers) ? get("/explain/" + encodeURIComponent(id)) : Promise.reject(e))), [id]);
   return html`<div class="pagehead"><a href=${href("requests")}>← ${t("page.requests")}</a><h1 class="mono">${id}</h1></div>
-    ${error ? html`<${Failure} error=${error} again=${again} />` : !data ? html`<${Loading} />` : html`<section class="band stack">
+    ${error ? html`<${Failure} error=${error} again=${again} />` : !data ? html`<${Loading} />` : html`<section class="band stack"><h2 class="hidden-label">${t("play.happened")}</h2>
       <dl class="pairs inline"><dt>${t("req.at")}</dt><dd>${clock(data.start)}</dd><dt>${t("req.key")}</dt><dd>${data.key || "–"}${data.owner ? ` (${data.owner})` : ""}</dd>
         <dt>${t("req.route")}</dt><dd>${data.route || "–"}</dd><dt>${t("req.class")}</dt><dd>${data.priority ? t("class." + data.priority) : "–"}</dd>
         ${data.client_request_id && html`<dt>${t("req.client")}</dt><dd class="mono">${data.client_request_id}</dd>`}</dl>

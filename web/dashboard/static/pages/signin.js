@@ -19,7 +19,7 @@ export function SignIn({ me, again }) {
   const [token, setToken] = useState("");
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
-  if (me.error) return html`<div class="door"><${Failure} error=${me.error} again=${again} /></div>`;
+  if (me.error) return html`<main class="door"><${Failure} error=${me.error} again=${again} /></main>`;
   const fresh = !me.ways.accounts;
   const enter = async (e) => {
     e.preventDefault();
@@ -35,7 +35,7 @@ export function SignIn({ me, again }) {
     }
   };
   const said = error && (error.code === "unauthorized" && fresh ? t("signin.badtoken") : error.message);
-  return html`<div class="door"><div class="sheet">
+  return html`<main class="door"><div class="sheet">
     <div class="brand"><img src="/icon.svg" alt="" /><h1>Sluice</h1></div>
     ${me.ways.password && html`<form class="stack" onSubmit=${enter}>
       <p class="soft">${t(fresh ? "signin.first" : "signin.welcome")}</p>
@@ -46,5 +46,5 @@ export function SignIn({ me, again }) {
     </form>`}
     ${me.ways.oidc && html`<a class="button" href=${me.ways.oidc_url + "?return=/"}>${t("signin.oidc")}</a>`}
     ${!me.ways.password && !me.ways.oidc && html`<p class="notice waiting">${t("signin.none")}</p>`}
-  </div></div>`;
+  </div></main>`;
 }

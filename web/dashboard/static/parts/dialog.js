@@ -8,7 +8,7 @@ export function Dialog({ title, close, wide, children }) {
   useEffect(() => {
     const before = document.activeElement;
     ref.current.showModal();
-    return () => before?.focus?.();
+    return () => (before?.isConnected ? before : document.getElementById("content"))?.focus({ preventScroll: true });
   }, []);
   return html`<dialog ref=${ref} class=${cx("dialog", wide && "wide")} aria-labelledby=${id}
       onCancel=${(e) => { e.preventDefault(); close(); }} onClick=${(e) => e.target === ref.current && close()}>
@@ -42,8 +42,8 @@ export function Confirm({ title, says, verb, danger = true, act, close, children
       ${children}
       ${error && html`<p class="notice refused" role="alert">${error.message}</p>`}
       <div class="row end">
-        <button type="button" onClick=${close}>${t("cancel")}</button>
-        <button class=${danger ? "danger" : "main"} disabled=${busy}>${verb}</button>
+        <button type="button" autofocus=${danger} onClick=${close}>${t("cancel")}</button>
+        <button class=${danger ? "danger" : "main"} autofocus=${!danger} disabled=${busy}>${verb}</button>
       </div>
     </form>
   <//>`;

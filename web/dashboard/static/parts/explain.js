@@ -40,13 +40,13 @@ export function Explain() {
       setError(problem);
     }
   };
-  return html`<section class="band stack"><p class="soft">${t("explain.about")}</p>
+  return html`<section class="band stack"><h2 class="hidden-label">${t("req.explain")}</h2><p class="soft">${t("explain.about")}</p>
     <form class="stack" onSubmit=${ask}>
       <${Area} label=${t("explain.request")} value=${shown} set=${setText} rows="10" error=${error?.message} />
       <div class="form"><${Text} label=${t("explain.key")} about=${t("explain.key.about")} value=${key} set=${setKey} list="explain-keys" />
         <${Choice} label=${t("req.class")} value=${priority} set=${setPriority} options=${[["", t("explain.owncl")], ...classes.map((c) => [c, t("class." + c)])]} /></div>
       <datalist id="explain-keys">${(about?.keys || []).map((k) => html`<option key=${k} value=${k}></option>`)}</datalist>
-      <div class="row"><button class="main">${t("explain.ask")}</button></div>
+      <div class="row"><button class="main" disabled=${!about && text === null}>${t("explain.ask")}</button></div>
     </form>
     ${answer && html`<${Verdict} answer=${answer} />`}
   </section>`;

@@ -1,5 +1,5 @@
 // Fields of forms: a label, the input, what it means, and what is wrong with it.
-import { html, useId, useState } from "../lib/dom.js";
+import { html, useId, useRef, useState } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 // Field wraps one input. The input is a function of the attributes that tie it to its label.
@@ -29,13 +29,21 @@ export const Check = ({ value, set, label }) => html`<label class="check"><input
 export const Search = ({ value, set, label }) => html`<label class="search"><span class="hidden-label">${label}</span>
   <input type="search" data-search placeholder=${label} value=${value} onInput=${(e) => set(e.target.value)} /></label>`;
 
+// select marks a text, and copies it as the browser's own menu would.
+function select(node) {
+  getSelection().selectAllChildren(node);
+  document.execCommand("copy");
+}
+
 // Code is text to be copied.
 export function Code({ text, label }) {
   const [done, set] = useState(false);
+  const ref = useRef();
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    if (navigator.clipboard) await navigator.clipboard.writeText(text).catch(() => select(ref.current));
+    else select(ref.current); // pages without TLS have no clipboard
     set(true);
     setTimeout(() => set(false), 1500);
   };
-  return html`<div class="code"><pre tabindex="0" aria-label=${label}>${text}</pre><button onClick=${copy}>${done ? t("copied") : t("copy")}</button></div>`;
+  return html`<div class="code"><pre ref=${ref} tabindex="0" role="group" aria-label=${label}>${text}</pre><button onClick=${copy}>${done ? t("copied") : t("copy")}</button></div>`;
 }

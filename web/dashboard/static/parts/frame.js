@@ -9,6 +9,7 @@ import { remove } from "../lib/api.js";
 import { pages, may } from "../lib/pages.js";
 import { Toasts } from "./toast.js";
 import { Help } from "./help.js";
+import { Announce } from "./announce.js";
 
 // useTick renders again every so many milliseconds.
 export function useTick(ms) {
@@ -19,23 +20,23 @@ export function useTick(ms) {
   }, [ms]);
 }
 
-function TopLine({ help }) {
+function TopLine({ help, page }) {
   useTick(1000);
   const state = useStore(live, (s) => s?.now);
   const l = useStore(link);
   const age = l.at ? Date.now() - l.at : -1;
-  const kind = !l.up ? "off" : state?.limiting?.kind || "free";
-  return html`<div class="topline">
-    <div class="sentence" role="status" aria-live="polite">
-      <span class=${cx("dot", kind)} aria-hidden="true"></span>
-      <span>${!l.up && l.at ? t("stale", { age: span(age) }) : state?.limiting?.sentence || t("limiting.nothing")}</span>
-    </div>
+  const limits = state?.limiting;
+  const kind = !l.up ? "off" : limits?.kind || "free";
+  const words = !l.up && l.at ? t("stale", { age: span(age) }) : limits?.sentence || t("limiting.nothing");
+  return html`<section class="topline" aria-label=${t("now.limits")}>
+    <div class="sentence"><span class=${cx("dot", kind)} aria-hidden="true"></span><span>${words}</span></div>
+    <${Announce} page=${page} subject=${[kind, limits?.account, limits?.group, limits?.dimension].join()} words=${words} />
     <div class="facts">
       ${state && html`<span title=${t("data.clock")}>${clock(state.at)}</span>`}
       ${state?.node && html`<span class="clip" title=${t("node")}>${state.node}</span>`}
       <button class="plain" onClick=${help} aria-label=${t("help")}><kbd>?</kbd></button>
     </div>
-  </div>`;
+  </section>`;
 }
 
 function scheme() {
@@ -75,7 +76,7 @@ function useKeys(me, help) {
   useEffect(() => {
     const typed = (e) => {
       const field = e.target.closest?.("input, textarea, select, [contenteditable]");
-      if (e.ctrlKey || e.metaKey || e.altKey || field) return;
+      if (e.ctrlKey || e.metaKey || e.altKey || field || document.querySelector("dialog[open]")) return;
       if (e.key === "?") return help();
       if (e.key === "/") {
         const search = document.querySelector("[data-search]");
@@ -98,19 +99,19 @@ export function Frame({ me, again, reword, children }) {
   const [help, showHelp] = useState(false);
   useKeys(me, () => showHelp(true));
   useEffect(() => dress(scheme()), []);
-  const open = pages().some((p) => p.name === at.page) ? at.page : "now";
+  const open = pages().find((p) => p.name === at.page) || pages()[0];
   return html`<div class=${cx("frame", l.at && !l.up && "stale")}>
     <a class="skip" href="#content" onClick=${(e) => { e.preventDefault(); document.getElementById("content").focus(); }}>${t("skip")}</a>
-    <div class="rail">
+    <header class="rail">
       <a class="brand" href=${href("now")}><img src="/icon.svg" alt="" />Sluice</a>
       <nav aria-label=${t("pages")}>
         ${pages().filter((p) => may(me.role, p)).map((p) => html`
-          <a key=${p.name} href=${href(p.name)} aria-current=${p.name === open ? "page" : undefined}>${p.title}<kbd aria-hidden="true">g ${p.key}</kbd></a>`)}
+          <a key=${p.name} href=${href(p.name)} aria-current=${p.name === open.name ? "page" : undefined}>${p.title}<kbd aria-hidden="true">g ${p.key}</kbd></a>`)}
       </nav>
       <${Foot} me=${me} again=${again} reword=${reword} />
-    </div>
+    </header>
     <div class="main">
-      <${TopLine} help=${() => showHelp(true)} />
+      <${TopLine} page=${open.title} help=${() => showHelp(true)} />
       <main class="page" id="content" tabindex="-1">${children}</main>
     </div>
     <${Toasts} />

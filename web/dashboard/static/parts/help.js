@@ -10,7 +10,7 @@ export function Help({ close, me }) {
     ...pages().filter((p) => may(me.role, p)).map((p) => ["g " + p.key, p.title])];
   return html`<${Dialog} title=${t("help")} close=${close}>
     <dl class="keys">${keys.map(([k, what]) => html`<div key=${k}><dt><kbd>${k}</kbd></dt><dd>${what}</dd></div>`)}</dl>
-    <h3>${t("help.colours")}</h3>
+    <h2>${t("help.colours")}</h2>
     <${Legend} />
   <//>`;
 }

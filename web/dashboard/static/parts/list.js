@@ -1,5 +1,6 @@
-// Long lists: only the rows that are seen are in the page, and the arrows move among them.
-import { html, cx, useEffect, useRef, useState, useLayoutEffect } from "../lib/dom.js";
+// Long lists: only the rows that are seen are in the page, and the arrows move the focus
+// among them.
+import { html, cx, useEffect, useMemo, useRef, useState, useLayoutEffect } from "../lib/dom.js";
 
 // List shows rows of one height. columns are {name, label, width, num, cell(row)}. key
 // answers a row's own key; onOpen opens one (Enter, or a click).
@@ -7,24 +8,34 @@ export function List({ rows, columns, rowKey, onOpen, selected, height = 33, mos
   const box = useRef();
   const [top, setTop] = useState(0);
   const [view, setView] = useState(most);
-  const [at, setAt] = useState(-1);
+  const [mark, setMark] = useState(null); // by its key: rows move when others come before them
+  const at = useMemo(() => (mark === null ? -1 : rows.findIndex((r) => rowKey(r) === mark)), [rows, mark]);
   const body = rows.length * height;
   const first = Math.max(0, Math.floor(top / height) - 6);
   const last = Math.min(rows.length, Math.ceil((top + view) / height) + 6);
+  const shown = Array.from({ length: Math.max(0, last - first) }, (_, i) => first + i);
+  if (at >= 0 && !shown.includes(at)) shown.push(at); // the focus stays where it is while the list is scrolled
   useLayoutEffect(() => setView(box.current.clientHeight || most), [rows.length]);
+  const moved = useRef(false);
+  useLayoutEffect(() => {
+    if (moved.current) box.current.querySelector(".line.at")?.focus({ preventScroll: true });
+    moved.current = false;
+  });
   useEffect(() => { if (onEnd && rows.length && last >= rows.length - 5) onEnd(); }, [last, rows.length]);
   const move = (to) => {
     const n = Math.max(0, Math.min(rows.length - 1, to));
-    setAt(n);
+    setMark(rowKey(rows[n]));
+    moved.current = true;
     const y = n * height;
     if (y < box.current.scrollTop) box.current.scrollTop = y;
     else if (y + height > box.current.scrollTop + view) box.current.scrollTop = y + height - view;
   };
   const typed = (e) => {
+    if (e.target !== box.current && !e.target.matches(".line")) return; // a button or a field in a row has keys of its own
     const page = Math.floor(view / height);
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: rows.length - 1 }[e.key];
-    if (to !== undefined) { e.preventDefault(); move(to); }
-    if (e.key === "Enter" && rows[at] && onOpen && e.target === box.current) onOpen(rows[at]);
+    if (to !== undefined && rows.length) { e.preventDefault(); move(to); }
+    if (e.key === "Enter" && rows[at] && onOpen) onOpen(rows[at]);
   };
   const template = columns.map((c) => c.width || "minmax(0, 1fr)").join(" ");
   const cells = (c, row) => html`<div key=${c.name} role="cell" class=${cx(c.num && "num", !c.wide && "clip")}>${c.cell(row)}</div>`;
@@ -34,10 +45,10 @@ export function List({ rows, columns, rowKey, onOpen, selected, height = 33, mos
     <div class="rows" role="rowgroup" ref=${box} tabindex="0" onKeyDown=${typed} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}
         style=${{ maxHeight: most + "px", height: Math.min(body, most) + "px" }}>
       <div role="presentation" style=${{ height: body + "px" }} class="canvas">
-        ${rows.slice(first, last).map((row, i) => html`<div key=${rowKey(row)} role="row" aria-rowindex=${first + i + 2}
-            class=${cx("line", first + i === at && "at", selected === rowKey(row) && "selected", onOpen && "opens")}
-            style=${{ top: (first + i) * height + "px", height: height + "px", gridTemplateColumns: template }}
-            onClick=${(e) => { setAt(first + i); if (onOpen && !e.target.closest("button, a, input, select, label")) onOpen(row); }}>
+        ${shown.map((n) => ({ n, row: rows[n] })).map(({ n, row }) => html`<div key=${rowKey(row)} role="row" aria-rowindex=${n + 2} tabindex="-1"
+            class=${cx("line", n === at && "at", selected === rowKey(row) && "selected", onOpen && "opens")}
+            style=${{ top: n * height + "px", height: height + "px", gridTemplateColumns: template }}
+            onClick=${(e) => { setMark(rowKey(row)); if (onOpen && !e.target.closest("button, a, input, select, label")) onOpen(row); }}>
           ${columns.map((c) => cells(c, row))}</div>`)}
       </div>
     </div>

@@ -19,8 +19,8 @@ export function Failure({ error, again }) {
 }
 
 // Broken is a page that cannot be shown, and who would see it.
-export function Broken({ kind, roles }) {
-  return html`<div class="empty"><p>${t("state." + kind)}</p>
+export function Broken({ kind, roles, title }) {
+  return html`${title && html`<div class="pagehead"><h1>${title}</h1></div>`}<div class="empty"><p>${t("state." + kind)}</p>
     ${roles && html`<p class="quiet">${t("state.roles", { roles: roles.map((r) => t("role." + r)).join(", ") })}</p>`}</div>`;
 }
 

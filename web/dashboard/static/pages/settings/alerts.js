@@ -21,7 +21,7 @@ export function Alerts() {
       again();
     } catch (e) { complain(e); }
   };
-  return html`<section class="band"><header><h2>${t("alert.rules")}</h2><span class="quiet small">${t("alert.about")}</span></header><table><thead><tr><th>${t("state")}</th><th>${t("alert.rule")}</th><th>${t("alert.when")}</th><th>${t("alert.do")}</th><th></th></tr></thead><tbody>
+  return html`<section class="band"><header><h2>${t("alert.rules")}</h2><span class="quiet small">${t("alert.about")}</span></header><table><thead><tr><th>${t("state")}</th><th>${t("alert.rule")}</th><th>${t("alert.when")}</th><th>${t("alert.do")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>
     ${data.data.map((r) => html`<tr key=${r.name}><td><${Chip} state=${r.state} />${r.muted_until && html` <${Chip} state="muted" title=${clock(r.muted_until)} />`}</td><td><strong>${r.name}</strong> ${r.shipped && html`<${Tag}>${t("alert.shipped")}<//>`}${r.alerts.filter((a) => a.state !== "resolved").map((a) => html`<div key=${a.id} class="small">${a.message}</div>`)}</td>
       <td><code>${r.condition}</code> <span class="quiet small">${r.for_ms ? t("alert.for", { span: span(r.for_ms) }) : ""} ${r.clears_at ? t("alert.clears", { at: r.clears_at }) : ""}</span></td><td>${r.do.join(", ")}</td>
       <td class="num">${can(...operators) && html`<button class="plain" onClick=${() => mute(r)}>${t(r.muted_until ? "alert.unmute" : "alert.mute")}</button>`}</td></tr>`)}</tbody></table></section>
