@@ -75,7 +75,7 @@ docker: ## the container image, IMAGE
 	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .
 
 clean: ## remove what the other targets made
-	rm -rf bin coverage.out test/sdk/node/node_modules
+	rm -rf bin coverage.out test/sdk/node/node_modules test/browser/axe/node_modules
 
 ci: ## what the continuous integration runs
 	bash .ci/run

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test`: a C compiler for the race detector, curl, PostgreSQL's
-# server for store/postgres, Chromium for test/browser, and node with OpenAI's JavaScript SDK for test/sdk. Does nothing
-# where all of it is there.
+# server for store/postgres, Chromium and axe-core for test/browser, and node with OpenAI's JavaScript SDK
+# for test/sdk. Does nothing where all of it is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -42,11 +42,12 @@ if ! node -e 'process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)'; then
 	exit 1
 fi
 
-sdk=test/sdk/node
-installed=$sdk/node_modules/.package-lock.json # npm writes it last
-if [[ ! -e $installed || $sdk/package-lock.json -nt $installed ]]; then
-	say "installing with npm: what $sdk/package-lock.json names"
-	(cd "$sdk" && npm ci --no-audit --no-fund)
-	touch "$installed"
-fi
+for dir in test/sdk/node test/browser/axe; do
+	installed=$dir/node_modules/.package-lock.json # npm writes it last
+	if [[ ! -e $installed || $dir/package-lock.json -nt $installed ]]; then
+		say "installing with npm: what $dir/package-lock.json names"
+		(cd "$dir" && npm ci --no-audit --no-fund)
+		touch "$installed"
+	fi
+done
 say "ready"

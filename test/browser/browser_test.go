@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 // The program and the browser, made once.
 var (
+	scratch  string
 	binary   string
 	chromium *Browser
 )
@@ -16,19 +18,25 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "sluice-browser")
+	var err error
+	scratch, err = os.MkdirTemp("", "sluice-browser")
 	if err == nil {
-		defer os.RemoveAll(dir)
-		binary, err = Build(dir)
+		defer os.RemoveAll(scratch)
+		binary, err = Build(scratch)
 	}
 	if err == nil {
-		chromium, err = Launch(dir + "/profile")
+		chromium, err = Launch(scratch + "/profile")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer chromium.Close()
+	defer func() {
+		if common.Program != nil {
+			common.Stop()
+		}
+	}()
 	return m.Run()
 }
 
@@ -93,6 +101,16 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func decode(t *testing.T, answer []byte, into any) {
+	t.Helper()
+	if into == nil {
+		return
+	}
+	if err := json.Unmarshal(answer, into); err != nil {
+		t.Fatalf("%v in %s", err, answer)
 	}
 }
 

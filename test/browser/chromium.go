@@ -151,7 +151,7 @@ func (p *Page) Reload() error { return p.run("reload", chromedp.Reload()) }
 
 // See waits until an element is visible.
 func (p *Page) See(selector string) error {
-	return p.run("see "+selector, chromedp.WaitVisible(selector))
+	return p.Until("see "+selector, `[...document.querySelectorAll(`+quoted(selector)+`)].some((e) => e.checkVisibility())`)
 }
 
 // Read waits until the page shows a text.
@@ -163,44 +163,20 @@ func (p *Page) Read(text string) error {
 func (p *Page) Until(what, expression string) error {
 	err := p.run(what, chromedp.Poll[chromedp.Void]("!!("+expression+")", chromedp.WithPollingInterval(50*time.Millisecond)))
 	if err != nil {
-		var seen string
-		_ = p.Eval("document.body.innerText.slice(0, 2000)", &seen) // the better error, where it can be had
-		return fmt.Errorf("%w; the page shows:\n%s", err, seen)
+		return fmt.Errorf("%w; the page shows:\n%s", err, p.seen())
 	}
 	return nil
+}
+
+// seen is what the page shows, for an error.
+func (p *Page) seen() (text string) {
+	_ = p.Eval("document.body.innerText.slice(0, 2000)", &text) // the better error, where it can be had
+	return text
 }
 
 // Click clicks an element once it is there.
 func (p *Page) Click(selector string) error {
 	return p.run("click "+selector, chromedp.Click(selector, chromedp.NodeVisible))
-}
-
-// Press clicks the first visible button or link with a text.
-func (p *Page) Press(text string) error {
-	find := `[...document.querySelectorAll("button, a, summary")].filter((e) => e.innerText.trim() === ` + quoted(text) + ` && e.offsetParent !== null && !e.disabled).at(-1)`
-	if err := p.Until("press "+text, find); err != nil {
-		return err
-	}
-	return p.Eval("("+find+").click()", nil)
-}
-
-// Fill writes into the field with a label, as typing would.
-func (p *Page) Fill(label, text string) error {
-	find := `[...document.querySelectorAll("label")].filter((l) => l.innerText.trim().startsWith(` + quoted(label) + `)).map((l) => l.control || document.getElementById(l.htmlFor)).filter(Boolean).at(-1)`
-	if err := p.Until("find the field "+label, find); err != nil {
-		return err
-	}
-	return p.Eval(`((f) => {
-		const proto = f instanceof HTMLSelectElement ? HTMLSelectElement : f instanceof HTMLTextAreaElement ? HTMLTextAreaElement : HTMLInputElement;
-		Object.getOwnPropertyDescriptor(proto.prototype, "value").set.call(f, `+quoted(text)+`);
-		f.dispatchEvent(new Event("input", { bubbles: true }));
-		f.dispatchEvent(new Event("change", { bubbles: true }));
-	})(`+find+`)`, nil)
-}
-
-// Type presses keys, one after the other, where the focus is.
-func (p *Page) Type(keys string) error {
-	return p.run("type "+keys, chromedp.KeyEvent(keys))
 }
 
 // Eval answers what an expression of JavaScript is; nil: it does not matter.

@@ -1,0 +1,147 @@
+package browser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// show opens a page of the dashboard and waits until all of it is there.
+func show(t *testing.T, page *Page, at string) {
+	t.Helper()
+	must(t, page.Go(at))
+	path, _, _ := strings.Cut(at, "?")
+	must(t, page.Until(at+" is there", `((at) => {
+		const here = (nav) => document.querySelector(nav + " a[aria-current=page]")?.hash.slice(2).split("?")[0];
+		const tab = here(".tabs");
+		return here(".rail nav") === at.split("/")[0] && (!tab || !tab.includes("/") && !at.includes("/") || tab === at) && document.querySelector("main h1") && !document.querySelector("main .bone");
+	})(`+quoted(path)+`)`))
+}
+
+// speak chooses a language, for good, as the choice in the rail does.
+func speak(t *testing.T, page *Page, language string) {
+	t.Helper()
+	must(t, page.Eval(`(() => { const s = document.querySelector(".foot select"); s.value = "`+language+`"; s.dispatchEvent(new Event("change", { bubbles: true })); })()`, nil))
+	must(t, page.Until("the page speaks "+language, `document.documentElement.lang === "`+language+`"`))
+}
+
+// colour rules are those that another scheme can break.
+var colourRules = []string{"color-contrast", "link-in-text-block"}
+
+// accessible fails where axe-core finds something wrong: everything in the light scheme,
+// and what depends on colours in the dark one.
+func accessible(t *testing.T, page *Page, axe, what string) {
+	t.Helper()
+	for scheme, rules := range map[string][]string{"light": nil, "dark": colourRules} {
+		must(t, page.Eval(`document.documentElement.dataset.scheme = "`+scheme+`"`, nil))
+		found, err := page.Check(axe, rules...)
+		must(t, err)
+		for _, v := range found {
+			t.Errorf("%s, %s: %s", what, scheme, v)
+		}
+	}
+}
+
+// axe-core finds nothing wrong with any page, in both languages and both schemes.
+func TestEveryPageIsAccessible(t *testing.T) {
+	axe, err := Axe(".")
+	must(t, err)
+	h, page := share(t, "now")
+	places := []string{
+		"now", "budgets", "budgets?scope=owner", "budgets?scope=client_key", "routes", "upstreams", "keys", "keys/owners", "keys/" + h.nightly,
+		"requests", "requests/past", "requests/explain", "usage", "settings/configuration", "settings/alerts", "settings/people", "settings/audit", "settings/me", "playground",
+	}
+	for _, language := range []string{"en", "ko"} {
+		speak(t, page, language)
+		for _, at := range places {
+			show(t, page, at)
+			accessible(t, page, axe, at+" ("+language+")")
+		}
+	}
+}
+
+// The same of every dialog, and of what is only seen after an act.
+func TestDialogsAreAccessible(t *testing.T) {
+	axe, err := Axe(".")
+	must(t, err)
+	h, page := share(t, "now")
+	dialogs := []struct{ at, open string }{
+		{"budgets", `document.querySelector(".striprow button.link")`},
+		{"routes", ButtonIn("section.band", "chat", "Edit")},
+		{"routes", ButtonIn("li.target", "spare/qwen-turbo", "Pause")},
+		{"upstreams", ButtonIn("section.band > header", "team-b", "Disable")},
+		{"upstreams", ButtonIn("tr", "enabled", "Drain")},
+		{"upstreams", ButtonIn("tr", "enabled", "Replace")},
+		{"upstreams", ButtonIn("section.band > header", "team-b", "Add a key")},
+		{"keys", Button("Create a key")},
+		{"keys/owners", Button("Create an owner")},
+		{"keys/" + h.nightly, Button("Edit")},
+		{"keys/" + h.nightly, Button("Rotate")},
+		{"keys/" + h.nightly, Button("Revoke")},
+		{"settings/people", Button("Add a person")},
+		{"settings/people", Button("Make a token")},
+		{"settings/audit", `document.querySelector(".list .line")`},
+		{"settings/me", Button("Help")},
+	}
+	for i, d := range dialogs {
+		show(t, page, d.at)
+		must(t, page.Point("open dialog "+d.at, d.open))
+		must(t, page.See("dialog[open] h1"))
+		must(t, page.Until("all of it is there", `!document.querySelector("dialog .bone")`))
+		accessible(t, page, axe, fmt.Sprintf("%s, dialog %d", d.at, i))
+		must(t, page.Type("\x1b"))
+		must(t, page.Until("Esc closes it", `!document.querySelector("dialog[open]")`))
+	}
+}
+
+// And of what stands there when there is nothing else: the door, with what it says to a
+// wrong password, and the explanation of a call.
+func TestStatesAreAccessible(t *testing.T) {
+	axe, err := Axe(".")
+	must(t, err)
+	h, page := share(t, "requests/explain")
+	must(t, page.Point("explain", `document.querySelector("form button.main:enabled")`))
+	must(t, page.See(".candidate"))
+	accessible(t, page, axe, "an explanation")
+	show(t, page, "requests/past")
+	must(t, page.Point("the refused call", Holding(".list .line", "own limit")))
+	must(t, page.See(".timeline"))
+	accessible(t, page, axe, "a refused call")
+
+	viewer, err := h.Session("vic", password)
+	must(t, err)
+	other := tab(t, h.Program)
+	must(t, other.Enter(viewer, "playground"))
+	must(t, other.Read("Your role does not see this."))
+	accessible(t, other, axe, "a page that a viewer may not see")
+	must(t, other.Press("Sign out"))
+	must(t, other.See(".door form"))
+	accessible(t, other, axe, "the door")
+	must(t, other.Fill("Name", "nobody"))
+	must(t, other.Fill("Password", "wrong horse battery"))
+	must(t, other.Press("Sign in"))
+	must(t, other.See(".door .notice.refused"))
+	accessible(t, other, axe, "the door, closed")
+}
+
+// The check itself finds what is wrong.
+func TestTheCheckFindsFaults(t *testing.T) {
+	axe, err := Axe(".")
+	must(t, err)
+	_, page := share(t, "settings/me")
+	must(t, page.Eval(`(() => {
+		const p = document.createElement("p");
+		p.append("hardly to be read", document.createElement("button"));
+		p.style.color = "#ddd";
+		document.querySelector("main").append(p);
+	})()`, nil))
+	found, err := page.Check(axe)
+	must(t, err)
+	rules := map[string]string{}
+	for _, v := range found {
+		rules[v.Rule] = v.Impact
+	}
+	if rules["color-contrast"] != "serious" || rules["button-name"] != "critical" {
+		t.Errorf("%v", rules)
+	}
+}
