@@ -9,4 +9,8 @@
 // watches. It tells each watcher the whole state once and what has changed afterwards; a
 // watcher that does not keep up is left behind, and comes back to a new beginning. So a
 // closed page costs nothing, and a slow one costs nobody else.
+//
+// What is told in a second is bounded, however many accounts there are: of rows the most
+// urgent changes go first, states before levels and large moves before small ones, and
+// the others follow. Amounts that move all the time have three significant digits.
 package live

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -38,9 +39,10 @@ type Options struct {
 // Bounds of what watchers are told.
 const (
 	sampleEvery       = time.Second
-	waitingEvents     = 64  // for one watcher; more: it is left behind
-	requestsPerSecond = 20  // request events; more are left out
-	keyBuckets        = 100 // of client keys: the scarcest
+	waitingEvents     = 64     // for one watcher; more: it is left behind
+	requestsPerSecond = 15     // request events for one watcher; more are left out
+	patchBytes        = 12_000 // of one patch; what is less urgent comes with the next
+	keyBuckets        = 100    // of client keys: the scarcest
 )
 
 // errSlow ends a watcher that does not keep up.
@@ -51,22 +53,10 @@ type Hub struct {
 	o        Options
 	watching atomic.Int64
 
-	mu       sync.Mutex
+	mu       sync.Mutex // short: requests that end wait for it
 	watchers map[*watcher]bool
 	views    map[string]*view // by what is seen: everything, or one owner's
 	stop     context.CancelFunc
-
-	told struct { // request events in the running second
-		sync.Mutex
-		second int64
-		n      int
-	}
-}
-
-// view is one way to see the state, and what was last told of it.
-type view struct {
-	last     any
-	watchers int
 }
 
 type watcher struct {
@@ -74,6 +64,8 @@ type watcher struct {
 	view   string
 	events chan event // closed: it did not keep up
 	lost   bool
+	second int64 // of the request events that are counted
+	n      int
 }
 
 type event struct {
@@ -100,23 +92,30 @@ func viewOf(who access.Identity) string {
 	return ""
 }
 
-// Overview answers the present and the last hour.
-func (h *Hub) Overview(who access.Identity) api.Overview {
-	o := api.Overview{State: h.see(who), History: []api.Point{}}
-	if who.Role != access.KeyOwner {
-		o.History = h.o.Meter.history(h.o.Now())
+// State answers the present.
+func (h *Hub) State(who access.Identity) api.State { return h.see(who) }
+
+// History answers the points of the last hour that begin at a moment or later. A
+// key-owner has none: it is everybody's.
+func (h *Hub) History(who access.Identity, from time.Time) []api.Point {
+	if who.Role == access.KeyOwner {
+		return []api.Point{}
 	}
-	return o
+	return h.o.Meter.history(h.o.Now(), from)
 }
 
 // Watch calls emit with every event until the context ends, emit fails, or the reader
 // does not keep up.
 func (h *Hub) Watch(ctx context.Context, who access.Identity, emit func(string, []byte) error) error {
-	w, err := h.join(who)
+	w, state := h.join(who)
+	defer h.leave(w)
+	snapshot, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	defer h.leave(w)
+	if err := emit("snapshot", snapshot); err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -132,34 +131,26 @@ func (h *Hub) Watch(ctx context.Context, who access.Identity, emit func(string, 
 	}
 }
 
-// join adds a watcher, tells it the state that later patches build on, and begins to
-// look when it is the first.
-func (h *Hub) join(who access.Identity) (*watcher, error) {
+// join adds a watcher, answers the state that later patches build on, and begins to look
+// when it is the first.
+func (h *Hub) join(who access.Identity) (*watcher, *api.State) {
 	w := &watcher{who: who, view: viewOf(who), events: make(chan event, waitingEvents)}
+	state := h.see(who) // perhaps for nothing; but nobody waits for it
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	v := h.views[w.view]
 	if v == nil {
-		state, err := plain(h.see(who))
-		if err != nil {
-			return nil, err
-		}
-		v = &view{last: state}
+		v = newView(who, &state)
 		h.views[w.view] = v
 	}
-	data, err := json.Marshal(v.last)
-	if err != nil {
-		return nil, err
-	}
 	v.watchers++
-	w.events <- event{"snapshot", data}
 	h.watchers[w] = true
 	if h.watching.Add(1) == 1 {
 		ctx, stop := context.WithCancel(context.Background())
 		h.stop = stop
 		go h.look(ctx)
 	}
-	return w, nil
+	return w, v.told
 }
 
 func (h *Hub) leave(w *watcher) {
@@ -190,32 +181,28 @@ func (h *Hub) look(ctx context.Context) {
 	}
 }
 
-// sample tells every watcher what has changed in what it sees.
+// sample tells every watcher what has changed in what it sees. What takes long is done
+// without the lock; only this goroutine changes what was told of a view.
 func (h *Hub) sample() {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	changes := map[string][]byte{}
-	for name, v := range h.views {
-		who := access.Identity{Role: access.Viewer}
-		for w := range h.watchers {
-			if w.view == name {
-				who = w.who
-				break
+	views := maps.Clone(h.views)
+	h.mu.Unlock()
+	for name, v := range views {
+		state := h.see(v.who)
+		data, told := v.next(&state, patchBytes)
+		if data == nil {
+			continue
+		}
+		h.mu.Lock()
+		if h.views[name] == v { // or all have left, and others come
+			v.told = told
+			for w := range h.watchers {
+				if w.view == name {
+					w.send(event{"patch", data})
+				}
 			}
 		}
-		state, err := plain(h.see(who))
-		if err != nil {
-			continue // plain data always encodes
-		}
-		if change, differs := difference(v.last, state); differs {
-			v.last = state
-			changes[name], _ = json.Marshal(change) // as above
-		}
-	}
-	for w := range h.watchers {
-		if data := changes[w.view]; data != nil {
-			w.send(event{"patch", data})
-		}
+		h.mu.Unlock()
 	}
 }
 
@@ -254,33 +241,41 @@ func (h *Hub) Tell(name string, v any, visible func(access.Identity) bool) {
 // Record tells watchers of a finished request, so many in a second at most. It is a
 // telemetry.Sink.
 func (h *Hub) Record(r *telemetry.Record) {
-	if h.watching.Load() == 0 || !h.mayTell(r.Start.Add(r.Duration).Unix()) {
+	if h.watching.Load() == 0 {
 		return
 	}
-	owner := r.Owner
-	h.Tell("request", api.TrailOf(r), func(who access.Identity) bool {
-		return who.Role != access.KeyOwner || owner != "" && owner == who.Owner
-	})
+	var data []byte
+	second := r.Start.Add(r.Duration).Unix()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		mine := w.who.Role != access.KeyOwner || r.Owner != "" && r.Owner == w.who.Owner
+		if !mine || !w.mayHear(second) {
+			continue
+		}
+		if data == nil {
+			data, _ = json.Marshal(api.LineOf(r)) // plain data always encodes
+		}
+		w.send(event{"request", data})
+	}
 }
 
-func (h *Hub) mayTell(second int64) bool {
-	h.told.Lock()
-	defer h.told.Unlock()
-	if h.told.second != second {
-		h.told.second, h.told.n = second, 0
+// mayHear counts a request event of a second, and says whether it is one too many.
+func (w *watcher) mayHear(second int64) bool {
+	if w.second != second {
+		w.second, w.n = second, 0
 	}
-	h.told.n++
-	return h.told.n <= requestsPerSecond
+	w.n++
+	return w.n <= requestsPerSecond
 }
 
 // see is the state as somebody sees it.
 func (h *Hub) see(who access.Identity) api.State {
 	now := h.o.Now()
-	s := api.State{Now: api.Now{At: now, Node: h.o.Node}, Queue: map[string]api.Lane{}, Budgets: map[string]api.Budget{},
+	s := api.State{Now: api.Now{At: now.Truncate(time.Millisecond), Node: h.o.Node}, Queue: map[string]api.Lane{}, Budgets: map[string]api.Budget{},
 		Upstreams: map[string]api.Upstream{}, Routes: map[string]api.RouteShares{}, Alerts: map[string]any{}}
 	for _, b := range seen(h.o.Source.Budgets(), who) {
-		b.FullInMS -= b.FullInMS % 100 // or each second would change every row
-		s.Budgets[b.Scope+"/"+b.Name+"/"+b.Limit] = b
+		s.Budgets[b.Scope+"/"+b.Name+"/"+b.Limit] = readable(b)
 	}
 	if who.Role == access.KeyOwner {
 		s.Now.Limiting = api.Limiting{Kind: "free", Sentence: "Nothing limits now."}
@@ -294,6 +289,7 @@ func (h *Hub) see(who access.Identity) api.State {
 		s.Queue[class] = lane
 	}
 	for _, u := range h.o.Source.Upstreams() {
+		u.Latency = coarse(u.Latency)
 		s.Upstreams[u.Provider+"/"+u.Account] = u
 	}
 	s.Routes = h.o.Meter.shares(now)

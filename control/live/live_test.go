@@ -21,6 +21,7 @@ import (
 
 type source struct {
 	mu      sync.Mutex
+	looked  int
 	budgets []api.Budget
 	queue   map[string]api.Lane
 }
@@ -28,6 +29,7 @@ type source struct {
 func (s *source) Budgets() []api.Budget {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.looked++
 	return slices.Clone(s.budgets)
 }
 
@@ -81,10 +83,13 @@ func TestFiguresForget(t *testing.T) {
 	if n := m.figures(at(120)).now; n.RequestsPerSecond != 0 || n.Refused429 != 0 || n.FirstByteP99 != 0 {
 		t.Fatalf("a minute later: %+v", n)
 	}
-	if h := m.history(at(20)); len(h) != 2 || h[0].Requests != 10 || h[1].Refused429 != 2 || h[1].Shed["low"] != 1 {
+	if h := m.history(at(20), time.Time{}); len(h) != 2 || h[0].Requests != 10 || h[1].Refused429 != 2 || h[1].Shed["low"] != 1 {
 		t.Fatalf("%+v", h)
 	}
-	if h := m.history(at(4000)); len(h) != 0 {
+	if h := m.history(at(20), at(10)); len(h) != 1 || h[0].Refused429 != 2 {
+		t.Fatalf("the later half: %+v", h)
+	}
+	if h := m.history(at(4000), time.Time{}); len(h) != 0 {
 		t.Fatalf("after an hour: %+v", h)
 	}
 	if s := m.shares(at(20))["m"]; s.Served["p/m1"] != 20 || s.Moved["no_room"] != 1 || s.Failed != 1 {
@@ -271,6 +276,42 @@ func TestWatching(t *testing.T) {
 	})
 }
 
+// While nobody watches, nothing is looked at and no event is made; a new watcher begins
+// anew.
+func TestAClosedPageCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &source{budgets: []api.Budget{bucket("upstream", "p/a/*", "rpm", "requests", 60)}}
+		h := NewHub(Options{Source: src, Meter: NewMeter()})
+		looked := func() int {
+			src.mu.Lock()
+			defer src.mu.Unlock()
+			return src.looked
+		}
+		for visit := range 3 {
+			before := looked()
+			ctx, stop := context.WithCancel(t.Context())
+			left := make(chan error, 2)
+			for range 2 {
+				go func() { left <- h.Watch(ctx, viewer(), func(string, []byte) error { return nil }) }()
+			}
+			time.Sleep(10*time.Second + time.Millisecond)
+			if n := looked() - before; n < 10 || n > 12 {
+				t.Fatalf("visit %d: looked %d times in ten seconds for two pages", visit, n)
+			}
+			stop()
+			<-left
+			<-left
+			synctest.Wait()
+			before = looked()
+			h.Record(request(time.Now(), nil))
+			time.Sleep(time.Hour)
+			if n := looked() - before; n != 0 || len(h.views) != 0 || len(h.watchers) != 0 || h.watching.Load() != 0 {
+				t.Fatalf("visit %d: after the last page was closed it looked %d times; %d views are kept", visit, n, len(h.views))
+			}
+		}
+	})
+}
+
 func TestASlowWatcherIsLeftBehindAndCostsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHub(Options{Source: &source{}, Meter: NewMeter()})
@@ -329,41 +370,16 @@ func TestKeyOwnersHearOnlyOfTheirOwn(t *testing.T) {
 }
 
 func TestRequestEventsAreBounded(t *testing.T) {
-	h := NewHub(Options{Source: &source{}, Meter: NewMeter()})
+	var w watcher
 	n := 0
 	for range 100 {
-		if h.mayTell(7) {
+		if w.mayHear(7) {
 			n++
 		}
 	}
-	if n != requestsPerSecond || !h.mayTell(8) {
+	if n != requestsPerSecond || !w.mayHear(8) {
 		t.Fatal(n)
 	}
-}
-
-// Fifty accounts with two limits each that all change every second stay below 20 KB/s.
-func TestFiftyAccountsFitIntoTwentyKilobytes(t *testing.T) {
-	var from, to api.State
-	state := func(level int64) api.State {
-		s := api.State{Budgets: map[string]api.Budget{}}
-		for i := range 50 {
-			for _, l := range []string{"rpm", "tpm"} {
-				b := bucket("upstream", fmt.Sprintf("dashscope/team-%02d/qwen3-max", i), l, "tokens", level*int64(i+1))
-				b.Reserved, b.FullInMS, b.Debt = level*3, level*100, level
-				s.Budgets[b.Scope+"/"+b.Name+"/"+b.Limit] = b
-			}
-		}
-		return s
-	}
-	from, to = state(100_001), state(200_002)
-	a, _ := plain(from)
-	b, _ := plain(to)
-	patch, _ := difference(a, b)
-	data, err := json.Marshal(patch)
-	if err != nil || len(data) > 20_000 {
-		t.Fatalf("%d bytes, %v", len(data), err)
-	}
-	t.Logf("%d bytes a second", len(data))
 }
 
 func BenchmarkRecord(b *testing.B) {

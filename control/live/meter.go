@@ -239,15 +239,15 @@ func (s *slot) add(o *slot) {
 	}
 }
 
-// history answers the last hour, the oldest first.
-func (m *Meter) history(now time.Time) []api.Point {
+// history answers the last hour from a moment on, the oldest first.
+func (m *Meter) history(now, from time.Time) []api.Point {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := now.UnixNano() / int64(stride)
 	out := []api.Point{}
 	for i := at - pastPoints + 1; i <= at; i++ {
 		s := &m.past[i%pastPoints]
-		if i < 0 || s.at != i || s.requests == 0 {
+		if i < 0 || s.at != i || s.requests == 0 || time.Unix(i*int64(stride/second), 0).Before(from) {
 			continue
 		}
 		out = append(out, api.Point{

@@ -5,15 +5,11 @@ import (
 	"reflect"
 )
 
-// plain is a value as JSON's own types: maps, lists, numbers, texts.
-func plain(v any) (any, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	var out any
-	err = json.Unmarshal(data, &out)
-	return out, err
+// plain is a value as JSON's own types: maps, lists, numbers, texts. It is for data that
+// always encodes.
+func plain(v any) (out any) {
+	_ = json.Unmarshal(encoded(v), &out)
+	return out
 }
 
 // difference is the JSON merge patch (RFC 7396) from one plain value to another; false:

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web/access"
 )
 
@@ -103,15 +104,51 @@ type Point struct {
 	Cost       int64            `json:"cost_nano_usd"`
 }
 
+// RequestLine is a request that has ended, in one line; GET /explain/{id} tells the rest.
+type RequestLine struct {
+	ID          string    `json:"id"`
+	ClientID    string    `json:"client_request_id,omitempty"`
+	Start       time.Time `json:"start"`
+	Key         string    `json:"key,omitempty"`
+	Owner       string    `json:"owner,omitempty"`
+	Route       string    `json:"route,omitempty"`
+	Priority    string    `json:"priority,omitempty"`
+	Outcome     string    `json:"outcome"`
+	Status      int       `json:"status,omitempty"`
+	ErrorCode   string    `json:"error_code,omitempty"`
+	Provider    string    `json:"provider,omitempty"`
+	Account     string    `json:"account,omitempty"`
+	Model       string    `json:"model,omitempty"`
+	Cache       string    `json:"cache,omitempty"`
+	Spared429   bool      `json:"spared_429,omitempty"`
+	QueueMS     float64   `json:"queue_ms,omitempty"`
+	DurationMS  float64   `json:"duration_ms"`
+	Input       int64     `json:"input_tokens"`
+	Output      int64     `json:"output_tokens"`
+	CostNanoUSD int64     `json:"cost_nano_usd"`
+}
+
+// LineOf words a finished request.
+func LineOf(r *telemetry.Record) *RequestLine {
+	ms := func(d time.Duration) float64 { return float64(d.Round(100*time.Microsecond).Microseconds()) / 1000 }
+	return &RequestLine{
+		ID: r.ID, ClientID: r.ClientID, Start: r.Start.Truncate(time.Millisecond), Key: r.Key, Owner: r.Owner, Route: r.Route, Priority: r.Priority,
+		Outcome: r.Outcome, Status: r.Status, ErrorCode: r.ErrorCode, Provider: r.Provider, Account: r.Account, Model: r.ServedModel, Cache: r.Cache,
+		Spared429: r.Spared, QueueMS: ms(r.QueueWait), DurationMS: ms(r.Duration), Input: r.Input, Output: r.Output, CostNanoUSD: r.Cost,
+	}
+}
+
 // Overview is the present and the last hour.
 type Overview struct {
-	State   State   `json:"state"`
-	History []Point `json:"history"` // the oldest first; pauses without a call are left out
+	State   *State  `json:"state,omitempty"` // left out where only the history was asked for
+	History []Point `json:"history"`         // the oldest first; pauses without a call are left out
 }
 
 // Live is the gateway's present.
 type Live interface {
-	Overview(who access.Identity) Overview
+	State(who access.Identity) State
+	// History answers the points of the last hour that begin at a moment or later.
+	History(who access.Identity, from time.Time) []Point
 	// Watch calls emit with every event until the context ends, emit fails, or the
 	// reader is too slow. The first event is a snapshot.
 	Watch(ctx context.Context, who access.Identity, emit func(event string, data []byte) error) error
@@ -122,7 +159,11 @@ func LiveEndpoints(l Live) []Endpoint {
 	return []Endpoint{{
 		Method: http.MethodGet, Path: "/now", ID: "now.show", Tag: "live", Summary: "The present, and the last hour in steps of ten seconds",
 		Roles: Everybody(), Answer: Overview{},
-		Handle: func(c *Call) (any, error) { return l.Overview(c.Who), nil },
+		Query: []Param{
+			{Name: "part", About: "history: without the state, which the events tell", Enum: []string{"history"}},
+			{Name: "from", About: "only the points of the history that begin at this moment or later"},
+		},
+		Handle: func(c *Call) (any, error) { return overview(c, l) },
 	}, {
 		Method: http.MethodGet, Path: "/events", ID: "events.watch", Tag: "live", Summary: "The present as a stream of server-sent events",
 		Description: "The first event is snapshot, the whole state. patch is a JSON merge patch (RFC 7396) on it, at most one a second. " +
@@ -131,6 +172,19 @@ func LiveEndpoints(l Live) []Endpoint {
 		Roles: Everybody(), Media: "text/event-stream",
 		Stream: func(c *Call, w http.ResponseWriter) error { return stream(c, w, l) },
 	}}
+}
+
+func overview(c *Call, l Live) (any, error) {
+	from, err := c.Time("from")
+	if err != nil {
+		return nil, err
+	}
+	o := Overview{History: l.History(c.Who, from)}
+	if c.Query("part") != "history" {
+		state := l.State(c.Who)
+		o.State = &state
+	}
+	return o, nil
 }
 
 // eventTimeout bounds how long a reader may take to accept one event.

@@ -1,5 +1,5 @@
 // Now: is anything wrong, where is the headroom, who is waiting.
-import { html, useMemo } from "../lib/dom.js";
+import { html, useMemo, useRef } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { useStore } from "../lib/store.js";
 import { live, tail } from "../lib/live.js";
@@ -72,10 +72,17 @@ function Routes({ routes }) {
     })}</tbody></table></section>`;
 }
 
-// useHour is the last hour: asked for once a minute, and grown from the stream between.
+// useHour is the last hour: asked for once, and then what is new of it.
 function useHour() {
-  const { data } = useLoad(() => get("/now"), [], 10_000);
-  return data?.history || [];
+  const past = useRef([]);
+  const { data } = useLoad(async () => {
+    const last = past.current.at(-1)?.at || 0; // it had not ended
+    const { history } = await get("/now", { part: "history", from: last ? new Date(last * 1000).toISOString() : "" });
+    const oldest = Date.now() / 1000 - 3600;
+    past.current = [...past.current.filter((p) => p.at < last && p.at > oldest), ...history];
+    return past.current;
+  }, [], 10_000);
+  return data || [];
 }
 
 export function Page() {
