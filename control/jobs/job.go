@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -58,15 +59,17 @@ func (j *job) view(withResults bool) api.Simulation {
 	return x
 }
 
-// Bytes that a call takes: as it is recorded, and as it is played.
-const (
-	recordedSize = 128
-	playedSize   = 400
-)
-
-// memoryOf estimates what a job takes at most.
-func memoryOf(calls int, load float64) int64 {
-	return int64(float64(calls) * (recordedSize + playedSize*max(load, 1)))
+// title is what the page of a job is called.
+func (j *job) title() string {
+	x := &j.shown
+	what, which := "an uploaded trace", x.Config
+	if x.Trace == lastHour {
+		what = "the last hour"
+	}
+	if x.Config == current {
+		which = x.ConfigVersion
+	}
+	return cmp.Or(x.Name, "Simulation") + ": " + what + " with the configuration " + which
 }
 
 // shownClients bounds the clients of a result.

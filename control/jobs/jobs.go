@@ -21,8 +21,9 @@ import (
 
 // Options are what Jobs are made of.
 type Options struct {
-	// Config is the configuration in force. Required.
-	Config func() *config.Config
+	// Config answers a configuration by its name: current, file, or a version of the history
+	// such as v3. Version is what State.Tag calls it. The error is for the caller. Required.
+	Config func(ctx context.Context, name string) (cfg *config.Config, version string, err error)
 	// Parse reads a configuration's text as far as whoever gave it may be trusted.
 	// Required.
 	Parse func(text []byte) (*config.Config, error)
@@ -34,8 +35,11 @@ type Options struct {
 	MaxWaiting int
 	// MaxCalls bounds a trace. Zero: 500,000.
 	MaxCalls int
-	// MaxMemory bounds what all jobs take together, in bytes, by estimate. Zero: 256 MiB.
+	// MaxMemory bounds what all jobs take together, in bytes, by estimate: those that are
+	// read, wait or run, and the traces that are kept. Zero: 256 MiB.
 	MaxMemory int64
+	// MaxUnpacked bounds what a gzipped trace unpacks to, in bytes. Zero: 512 MiB.
+	MaxUnpacked int64
 	// Keep is how many jobs that have ended are remembered. Zero: 20.
 	Keep int
 	// Log takes what was run. Nil: discarded.
@@ -52,7 +56,8 @@ type Jobs struct {
 	mu      sync.Mutex
 	all     []*job // the oldest first
 	reading int    // jobs whose trace is being read
-	memory  int64  // of those that wait or run
+	memory  int64  // of those that are read, wait or run, and of the traces
+	traces  []kept // the oldest first
 }
 
 // New makes Jobs; Run runs them.
@@ -71,6 +76,9 @@ func New(o Options) (*Jobs, error) {
 	}
 	if o.MaxMemory <= 0 {
 		o.MaxMemory = 256 << 20
+	}
+	if o.MaxUnpacked <= 0 {
+		o.MaxUnpacked = 512 << 20
 	}
 	if o.Keep <= 0 {
 		o.Keep = 20
@@ -172,7 +180,7 @@ func (j *job) simulate(ctx context.Context) (results []report.Report, html []byt
 		results = append(results, one)
 	}
 	var page bytes.Buffer
-	if err := report.HTML(&page, "Simulation of "+j.shown.Trace+" with the configuration "+j.shown.Config, runs); err != nil {
+	if err := report.HTML(&page, j.title(), runs); err != nil {
 		return nil, nil, err
 	}
 	return results, page.Bytes(), nil
@@ -184,8 +192,9 @@ func (s *Jobs) end(p *playing, results []report.Report, html []byte, err error) 
 	defer s.mu.Unlock()
 	x := &p.shown
 	x.Ended = pointer(s.o.Now())
-	p.cancel, p.trace, p.options = func() {}, nil, simulation.Options{}
 	s.memory -= p.memory
+	s.keep(x.TraceID, p.trace) // if there was no room for it before
+	p.cancel, p.trace, p.options = func() {}, nil, simulation.Options{}
 	switch {
 	case err == nil:
 		x.State, p.results, p.html = done, results, html
@@ -217,6 +226,7 @@ func (s *Jobs) forget() {
 		}
 		return false
 	})
+	s.dropTraces()
 }
 
 // Simulations answers all that are known, the latest first.
@@ -225,7 +235,7 @@ func (s *Jobs) Simulations() []api.Simulation {
 	defer s.mu.Unlock()
 	out := make([]api.Simulation, 0, len(s.all))
 	for _, j := range slices.Backward(s.all) {
-		out = append(out, j.view(false))
+		out = append(out, s.view(j, false))
 	}
 	return out
 }
@@ -247,8 +257,15 @@ func (s *Jobs) Simulation(id string) *api.Simulation {
 	if j == nil {
 		return nil
 	}
-	x := j.view(true)
+	x := s.view(j, true)
 	return &x
+}
+
+// view is a job as the API shows it; the lock is held.
+func (s *Jobs) view(j *job, withResults bool) api.Simulation {
+	x := j.view(withResults)
+	x.TraceKept = s.kept(x.TraceID) != nil
+	return x
 }
 
 // Report is the page of one that is done, nil otherwise.
@@ -271,11 +288,13 @@ func (s *Jobs) Cancel(id string) bool {
 		return false
 	case j.over():
 		s.all = slices.DeleteFunc(s.all, func(x *job) bool { return x == j })
+		s.dropTraces()
 	case j.shown.State == running:
 		j.cancel() // it ends at its next look
 	default:
-		j.shown.State, j.shown.Ended, j.trace = cancelled, pointer(s.o.Now()), nil
 		s.memory -= j.memory
+		s.keep(j.shown.TraceID, j.trace)
+		j.shown.State, j.shown.Ended, j.trace, j.options = cancelled, pointer(s.o.Now()), nil, simulation.Options{}
 		s.forget()
 	}
 	return true

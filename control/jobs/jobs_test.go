@@ -30,7 +30,10 @@ func newJobs(t *testing.T, o Options) *Jobs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Config, o.Parse = func() *config.Config { return cfg }, parse
+	if o.Config == nil {
+		o.Config = func(context.Context, string) (*config.Config, string, error) { return cfg, "file-0123", nil }
+	}
+	o.Parse = parse
 	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)

@@ -1,18 +1,17 @@
 package jobs
 
 import (
-	"bufio"
-	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/simulation/scenario"
-	"github.com/sluice-gateway/sluice/simulation/trace"
 	"github.com/sluice-gateway/sluice/web/api"
 )
 
@@ -22,39 +21,60 @@ const (
 	lastHour = "last_hour"
 )
 
-// maxPlain bounds what a gzipped trace unpacks to.
-const maxPlain = 512 << 20
+// maxName bounds a job's name, maxOptions its options as JSON, in bytes.
+const (
+	maxName    = 100
+	maxOptions = 16 << 10
+)
 
 // Simulate reads a request and its trace and takes the job in.
 func (s *Jobs) Simulate(c *api.Call, q api.SimulationRequest, upload io.Reader) (*api.Simulation, error) {
-	if err := s.enter(); err != nil {
+	r, err := s.enter(upload != nil || q.Trace == lastHour)
+	if err != nil {
 		return nil, err
 	}
-	defer s.leave()
-	j := &job{shown: api.Simulation{ID: newID(), State: waiting, By: c.Who.Name, Created: s.o.Now(), Config: "given", Trace: "uploaded",
-		Problems: []api.TraceProblem{}}}
-	wrong := map[string]string{}
-	cfg := s.config(q.Config, j, wrong)
-	s.scenario(q.Options, cfg, j, wrong)
+	defer s.leave(r)
+	j, checked := s.prepare(c, q)
 	switch {
-	case upload == nil && q.Trace != lastHour:
-		wrong["trace"] = "must be last_hour, or come as a part named trace of multipart/form-data"
 	case upload != nil && q.Trace != "":
-		wrong["trace"] = "must be left out where one is uploaded"
-	case upload == nil && s.o.Recording == nil:
-		wrong["trace"] = "the last hour is not recorded here: upload a trace"
+		checked.Fields["trace"] = "must be left out where one is uploaded"
+	case upload == nil && q.Trace == "":
+		checked.Fields["trace"] = "must be last_hour or the id of an earlier simulation, or come as a part named trace of multipart/form-data"
+	case q.Trace == lastHour && s.o.Recording == nil:
+		checked.Fields["trace"] = "the last hour is not recorded here: upload a trace"
 	}
-	if len(wrong) > 0 {
-		return nil, api.Invalid("the simulation cannot be run", wrong)
+	if len(checked.Fields) > 0 {
+		refusal := api.Invalid("the simulation cannot be run", checked.Fields)
+		if len(checked.Problems) > 0 {
+			refusal.Detail = checked.Problems
+		}
+		return nil, refusal
 	}
-	if err := s.read(c.Context(), j, upload); err != nil {
+	switch {
+	case upload != nil:
+		err = s.readUpload(c.Context(), j, upload, r.calls)
+	case q.Trace == lastHour:
+		err = s.readRecorded(c.Context(), j, r.calls)
+	default:
+		err = s.readKept(j, q.Trace)
+	}
+	if err != nil {
 		return nil, err
 	}
-	return s.take(j)
+	j.shown.Calls, j.shown.TraceID = len(j.trace.Calls), nameOf(j.trace)
+	return s.take(j, r)
 }
 
-// enter counts a job that is being read, or refuses it because too many wait.
-func (s *Jobs) enter() error {
+// reading is the room that a job has while its trace is read.
+type reading struct {
+	memory int64
+	calls  int // that it may have
+}
+
+// enter counts a job that is being read, or refuses it because too many wait. With room,
+// memory is set aside for a trace: as much as there is, at least for a sixteenth of the
+// calls that one may have.
+func (s *Jobs) enter(room bool) (*reading, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.reading
@@ -64,42 +84,117 @@ func (s *Jobs) enter() error {
 		}
 	}
 	if n > s.o.MaxWaiting {
-		return &api.Error{Status: http.StatusTooManyRequests, Code: "too_many_simulations", RetryAfter: 10 * time.Second,
-			Message: fmt.Sprintf("one simulation runs and %d wait already: try again later, or cancel one", s.o.MaxWaiting)}
+		return nil, busy(fmt.Sprintf("one simulation runs and %d wait already: try again later, or cancel one", s.o.MaxWaiting))
+	}
+	r := &reading{}
+	if room {
+		s.makeRoom(int64(s.o.MaxCalls) * recordedSize)
+		free := int(max(s.o.MaxMemory-s.memory, 0) / recordedSize)
+		if r.calls = min(free, s.o.MaxCalls); r.calls < s.o.MaxCalls/16 || r.calls == 0 {
+			return nil, busy(noMemory)
+		}
+		r.memory = int64(r.calls) * recordedSize
+		s.memory += r.memory
 	}
 	s.reading++
-	return nil
+	return r, nil
 }
 
-func (s *Jobs) leave() {
+const noMemory = "the simulations that wait take all the memory that there is for them: try again later, or cancel one"
+
+// busy is the refusal of a job that may be asked for again later.
+func busy(message string) *api.Error {
+	return &api.Error{Status: http.StatusTooManyRequests, Code: "too_many_simulations", RetryAfter: 10 * time.Second, Message: message}
+}
+
+func (s *Jobs) leave(r *reading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reading--
+	s.memory -= r.memory
+}
+
+// Check tells what is wrong with a request, its trace left aside.
+func (s *Jobs) Check(c *api.Call, q api.SimulationRequest) api.SimulationChecked {
+	_, checked := s.prepare(c, q)
+	return checked
+}
+
+// Options are those that a request may give.
+func (s *Jobs) Options() (out []api.SimulationOption) {
+	for _, o := range scenario.Options() {
+		out = append(out, api.SimulationOption{Name: o.Name, Kind: o.Kind, Default: o.Default, About: o.About})
+	}
+	return out
+}
+
+// prepare makes a job of a request, but for its trace, and tells all that is wrong.
+func (s *Jobs) prepare(c *api.Call, q api.SimulationRequest) (*job, api.SimulationChecked) {
+	j := &job{shown: api.Simulation{ID: newID(), Name: strings.TrimSpace(q.Name), State: waiting, By: c.Who.Name, Created: s.o.Now(), Config: "given", Trace: "uploaded",
+		Options: q.Options, Diff: []string{}, Problems: []api.TraceProblem{}}}
+	if j.shown.Options == nil {
+		j.shown.Options = map[string]any{}
+	}
+	checked := api.SimulationChecked{Problems: []api.ConfigProblem{}, Warnings: []api.ConfigProblem{}, Fields: map[string]string{}, Diff: []string{}}
+	if len(q.Name) > maxName {
+		checked.Fields["name"] = fmt.Sprintf("has at most %d bytes", maxName)
+	}
+	if data, err := json.Marshal(q.Options); err != nil || len(data) > maxOptions {
+		checked.Fields["options"] = fmt.Sprintf("have at most %d bytes", maxOptions)
+	}
+	cfg := s.config(c.Context(), q.Config, j, &checked)
+	s.scenario(q.Options, cfg, j, checked.Fields)
+	if q.Trace != "" && q.Trace != lastHour && (j.scenario.From > 0 || j.scenario.Length > 0) {
+		checked.Fields["options.from"] = "from and length choose a part of a trace when it is read: those of the other simulation count, so leave them out"
+	}
+	checked.Valid = len(checked.Fields) == 0
+	return j, checked
 }
 
 // config finds the configuration that is asked for; nil with what is wrong with it.
-func (s *Jobs) config(text string, j *job, wrong map[string]string) *config.Config {
-	if text == "" || text == current {
-		j.shown.Config = current
-		return s.o.Config()
+func (s *Jobs) config(ctx context.Context, text string, j *job, checked *api.SimulationChecked) *config.Config {
+	now, version, err := s.o.Config(ctx, current)
+	if err != nil {
+		checked.Fields["config"] = err.Error()
+		return nil
 	}
-	cfg, err := s.o.Parse([]byte(text))
-	var problems config.Problems
+	j.shown.ConfigVersion = version
+	cfg := now
 	switch {
-	case err == nil && len(cfg.Routes) > 0:
-		return cfg
-	case err == nil:
-		wrong["config"] = "has no route"
-	case errors.As(err, &problems):
-		for i, p := range problems {
-			if i < 50 {
-				wrong[fmt.Sprintf("config:%d", p.Line)] = p.Message
-			}
-		}
+	case text == "" || text == current:
+		j.shown.Config = current
+	case isName(text):
+		j.shown.Config = text
+		cfg, _, err = s.o.Config(ctx, text)
 	default:
-		wrong["config"] = err.Error()
+		cfg, err = s.o.Parse([]byte(text))
+	}
+	switch {
+	case err == nil && len(cfg.Routes) == 0:
+		checked.Fields["config"] = "has no route"
+		return nil
+	case err == nil:
+		j.shown.Diff = append(j.shown.Diff, config.Diff(now, cfg)...)
+		checked.Diff, checked.Warnings = j.shown.Diff, append(checked.Warnings, api.ConfigProblems(cfg.Warnings())...)
+		return cfg
+	}
+	checked.Problems = api.ConfigProblems(err)
+	checked.Problems = checked.Problems[:min(len(checked.Problems), 200)]
+	first := checked.Problems[0]
+	checked.Fields["config"] = first.Message
+	if first.Line > 0 {
+		checked.Fields["config"] = fmt.Sprintf("line %d: %s", first.Line, first.Message)
+	}
+	if n := len(checked.Problems); n > 1 {
+		checked.Fields["config"] += fmt.Sprintf("; and %d more", n-1)
 	}
 	return nil
+}
+
+// isName says that a configuration is named instead of given: no text is one word.
+func isName(text string) bool {
+	digits, ok := strings.CutPrefix(text, "v")
+	return text == "file" || ok && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
 // scenario reads the options; without a configuration only their forms.
@@ -116,96 +211,10 @@ func (s *Jobs) scenario(options map[string]any, cfg *config.Config, j *job, wron
 	}
 }
 
-// read gets the trace: from the upload, or what was recorded.
-func (s *Jobs) read(ctx context.Context, j *job, upload io.Reader) error {
-	if upload == nil {
-		return s.readRecorded(ctx, j)
-	}
-	plain, err := unpacked(upload)
-	if err != nil {
-		return api.Invalid("the trace cannot be used", map[string]string{"trace": err.Error()})
-	}
-	j.trace, err = trace.Read(plain, trace.Options{MaxCalls: s.o.MaxCalls, From: j.scenario.From, Length: j.scenario.Length})
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return &api.Error{Status: http.StatusRequestEntityTooLarge, Code: "request_too_large", Message: "the trace is larger than 50 MiB"}
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return api.Invalid("the trace cannot be used", map[string]string{"trace": err.Error()})
-	}
-	for _, p := range j.trace.Problems {
-		j.shown.Problems = append(j.shown.Problems, api.TraceProblem{Line: p.Line, Reason: p.Reason})
-	}
-	j.shown.Skipped = j.trace.Skipped
-	return nil
-}
-
-// unpacked reads gzip where the upload is gzip.
-func unpacked(r io.Reader) (io.Reader, error) {
-	b := bufio.NewReader(r)
-	if magic, err := b.Peek(2); err != nil || magic[0] != 0x1f || magic[1] != 0x8b {
-		return b, nil // what is too short is told by whoever reads it
-	}
-	z, err := gzip.NewReader(b)
-	if err != nil {
-		return nil, errors.New("it begins like gzip and is not")
-	}
-	return &bounded{r: z, left: maxPlain}, nil
-}
-
-// bounded reads so much and then fails.
-type bounded struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, fmt.Errorf("it unpacks to more than %d MiB", maxPlain>>20)
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
-}
-
-func (s *Jobs) readRecorded(ctx context.Context, j *job) error {
-	now := s.o.Now()
-	calls, err := s.o.Recording.Recorded(ctx, now.Add(-time.Hour), now, s.o.MaxCalls)
-	switch {
-	case err != nil:
-		return err
-	case len(calls) == 0:
-		return api.Invalid("the simulation cannot be run", map[string]string{"trace": "nothing was served in the last hour"})
-	}
-	j.shown.Trace = lastHour
-	j.shown.Since = pointer(calls[0].At)
-	j.trace = cut(calls, j.scenario.From, j.scenario.Length)
-	if len(j.trace.Calls) == 0 {
-		return api.Invalid("the simulation cannot be run", map[string]string{"options.from": "no call of the last hour is left"})
-	}
-	return nil
-}
-
-// cut makes a trace of recorded calls, in order of time, or of a part of them.
-func cut(calls []Recorded, from, length time.Duration) *trace.Trace {
-	t := &trace.Trace{Calls: make([]trace.Call, 0, len(calls))}
-	for _, c := range calls {
-		at := c.At.Sub(calls[0].At) - from
-		if at < 0 || length > 0 && at >= length {
-			continue
-		}
-		c.Call.At = at
-		t.Calls = append(t.Calls, c.Call)
-	}
-	return t
-}
-
-// take puts a job among those that wait.
-func (s *Jobs) take(j *job) (*api.Simulation, error) {
-	j.shown.Calls = len(j.trace.Calls)
-	j.memory = memoryOf(j.shown.Calls, j.scenario.Load())
+// take puts a job among those that wait; the room in which its trace was read becomes
+// its own.
+func (s *Jobs) take(j *job, r *reading) (*api.Simulation, error) {
+	j.memory = memoryOf(j.trace, j.scenario.Load())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if j.memory > s.o.MaxMemory {
@@ -213,16 +222,18 @@ func (s *Jobs) take(j *job) (*api.Simulation, error) {
 			"options.load": fmt.Sprintf("%d calls at this load take about %d MiB, more than the %d MiB that there are: use less load or a shorter part of the trace",
 				j.shown.Calls, j.memory>>20, s.o.MaxMemory>>20)})
 	}
-	if s.memory+j.memory > s.o.MaxMemory {
-		return nil, &api.Error{Status: http.StatusTooManyRequests, Code: "too_many_simulations", RetryAfter: 10 * time.Second,
-			Message: "the simulations that wait take all the memory that there is for them: try again later, or cancel one"}
+	s.memory -= r.memory
+	r.memory = 0
+	if !s.makeRoom(j.memory) {
+		return nil, busy(noMemory)
 	}
 	s.memory += j.memory
 	s.all = append(s.all, j)
+	s.keep(j.shown.TraceID, j.trace)
 	select {
 	case s.wake <- struct{}{}:
 	default: // it is awake
 	}
-	x := j.view(false)
+	x := s.view(j, false)
 	return &x, nil
 }

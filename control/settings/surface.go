@@ -20,7 +20,7 @@ type surface struct{ s *Settings }
 // Current shows what is in force.
 func (f surface) Current() (api.ConfigView, error) {
 	st := f.s.State()
-	v := api.ConfigView{Version: st.Tag(), Source: "file", File: f.s.o.File, Lasting: st.Lasting(), Warnings: problemsOf(st.Config.Warnings()), NeedsRestart: orEmpty(st.NeedsRestart())}
+	v := api.ConfigView{Version: st.Tag(), Source: "file", File: f.s.o.File, Lasting: st.Lasting(), Warnings: api.ConfigProblems(st.Config.Warnings()), NeedsRestart: orEmpty(st.NeedsRestart())}
 	text, ok := st.Config.Redacted()
 	if !ok {
 		return v, api.Conflict("not_redactable", "the configuration cannot be shown: its secrets cannot be told from the rest of the text. Write it in a plainer style, or use references")
@@ -44,7 +44,7 @@ func (f surface) Current() (api.ConfigView, error) {
 	if st.Lost != nil {
 		v.Lost = st.Lost.Error()
 	}
-	v.FileProblems = problemsOf(st.FileProblem)
+	v.FileProblems = api.ConfigProblems(st.FileProblem)
 	return v, nil
 }
 
@@ -55,10 +55,10 @@ func (f surface) InForce() *config.Config { return f.s.Config() }
 func (f surface) Check(text []byte) api.ConfigChecked {
 	would, err := f.s.Check(text)
 	if err != nil {
-		return api.ConfigChecked{Problems: problemsOf(err), Diff: []string{}, NeedsRestart: []string{}}
+		return api.ConfigChecked{Problems: api.ConfigProblems(err), Diff: []string{}, NeedsRestart: []string{}}
 	}
 	return api.ConfigChecked{
-		Valid: true, Problems: []api.ConfigProblem{}, Warnings: problemsOf(would.Warnings), Diff: orEmpty(would.Diff), NeedsRestart: orEmpty(would.NeedsRestart),
+		Valid: true, Problems: []api.ConfigProblem{}, Warnings: api.ConfigProblems(would.Warnings), Diff: orEmpty(would.Diff), NeedsRestart: orEmpty(would.NeedsRestart),
 	}
 }
 
@@ -118,7 +118,7 @@ func appliedOf(a *Applied, err error) (api.ConfigApplied, error) {
 		return api.ConfigApplied{}, told(err)
 	}
 	return api.ConfigApplied{
-		Version: a.State.Tag(), Diff: orEmpty(a.Diff), Warnings: problemsOf(a.Warnings), NeedsRestart: orEmpty(a.NeedsRestart),
+		Version: a.State.Tag(), Diff: orEmpty(a.Diff), Warnings: api.ConfigProblems(a.Warnings), NeedsRestart: orEmpty(a.NeedsRestart),
 	}, nil
 }
 
@@ -149,7 +149,7 @@ func told(err error) error {
 			}
 			e.Fields[at] += p.Message
 		}
-		e.Detail = problemsOf(problems)
+		e.Detail = api.ConfigProblems(problems)
 		return e
 	case errors.Is(err, ErrChanged) || errors.Is(err, auth.ErrConflict):
 		return api.Conflict("changed_meanwhile", ErrChanged.Error())
@@ -161,22 +161,6 @@ func told(err error) error {
 		return api.NotFound("version")
 	}
 	return err
-}
-
-// problemsOf lists problems; another error is one without a place.
-func problemsOf(err error) []api.ConfigProblem {
-	var problems config.Problems
-	if err == nil {
-		return nil
-	}
-	if !errors.As(err, &problems) {
-		return []api.ConfigProblem{{Message: err.Error()}}
-	}
-	out := []api.ConfigProblem{}
-	for _, p := range problems {
-		out = append(out, api.ConfigProblem{Path: p.Path, Line: p.Line, Column: p.Column, Message: p.Message})
-	}
-	return out
 }
 
 func orEmpty(lines []string) []string {

@@ -224,6 +224,19 @@ type Shown struct {
 	Problem      error // why it cannot be read; nil: it can
 }
 
+// Source answers the text of a version as it was applied, secrets in it: for uses inside
+// the program.
+func (s *Settings) Source(ctx context.Context, n int64) ([]byte, error) {
+	if s.store == nil {
+		return nil, ErrNoHistory
+	}
+	v, err := s.store.ConfigVersion(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return s.text(&v)
+}
+
 // History answers the versions without their texts, latest first.
 func (s *Settings) History(ctx context.Context, limit int) ([]history.Version, error) {
 	if s.store == nil {

@@ -154,6 +154,35 @@ func Names() (names []string) {
 	return names
 }
 
+// Option is an option as people are told of it.
+type Option struct {
+	Name string
+	// Kind is number, text, duration, truth or list (of texts).
+	Kind string
+	// Default is its value where it is not given; empty: none.
+	Default string
+	About   string
+}
+
+// Options are all options, in the order of their names.
+func Options() (out []Option) {
+	set := pflag.NewFlagSet("scenario", pflag.ContinueOnError)
+	new(Scenario).Define(set)
+	kinds := map[string]string{"float64": "number", "int": "number", "int64": "number", "uint64": "number", "duration": "duration", "bool": "truth", "stringArray": "list"}
+	set.VisitAll(func(f *pflag.Flag) {
+		o := Option{Name: f.Name, Kind: "text", Default: f.DefValue}
+		if kind := kinds[f.Value.Type()]; kind != "" {
+			o.Kind = kind
+		}
+		if o.Kind == "list" {
+			o.Default = ""
+		}
+		_, o.About = pflag.UnquoteUsage(f)
+		out = append(out, o)
+	})
+	return out
+}
+
 // Engines are who decides, one run for each.
 func (f *Scenario) Engines() []simulation.Engine {
 	var out []simulation.Engine

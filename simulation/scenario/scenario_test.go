@@ -72,6 +72,30 @@ func TestEveryWrongOptionIsTold(t *testing.T) {
 	}
 }
 
+// Each option is described, and its default is a value that it takes.
+func TestOptionsAreDescribed(t *testing.T) {
+	all := Options()
+	if len(all) != len(Names()) {
+		t.Fatalf("%d of %d", len(all), len(Names()))
+	}
+	kinds := map[string]bool{}
+	for _, o := range all {
+		kinds[o.Kind] = true
+		if o.About == "" || strings.Contains(o.About, "`") {
+			t.Errorf("%s: %q", o.Name, o.About)
+		}
+		if o.Kind == "list" {
+			continue
+		}
+		if _, err := Of(map[string]any{o.Name: o.Default}); err != nil {
+			t.Errorf("%s: %v", o.Name, err)
+		}
+	}
+	if len(kinds) != 5 {
+		t.Errorf("kinds: %v", kinds)
+	}
+}
+
 // FuzzOptions gives every parser of the options the same text: they say what is wrong
 // and never take a value that a run could not bear.
 func FuzzOptions(f *testing.F) {

@@ -34,6 +34,7 @@ const (
 
 	// defaultMaxCalls is for Options that do not say.
 	defaultMaxCalls = 5_000_000
+	defaultMaxNames = 1 << 30
 	// maxLine is the length of a line, without its end, in bytes.
 	maxLine = 1 << 20
 	// maxTokens is far above what any call has.
@@ -88,6 +89,9 @@ type Options struct {
 	// MaxCalls is the number of calls up to the end of the window; beyond it, reading
 	// stops with an error. Zero: 5,000,000.
 	MaxCalls int
+	// MaxNames bounds the bytes of all different names of models, clients and sessions;
+	// beyond it, reading stops with an error. Zero: 1 GiB.
+	MaxNames int
 	// From is where the window begins, since the first call of the trace. Zero: there.
 	From time.Duration
 	// Length is how long the window is. Zero: to the end of the trace.
@@ -97,8 +101,11 @@ type Options struct {
 // Read reads a recording to its end. It is JSONL if its first byte that is not space is
 // a brace, otherwise CSV.
 func Read(r io.Reader, o Options) (*Trace, error) {
-	if o.MaxCalls < 0 || o.From < 0 || o.Length < 0 {
-		return nil, errors.New("MaxCalls, From and Length must not be negative")
+	if o.MaxCalls < 0 || o.MaxNames < 0 || o.From < 0 || o.Length < 0 {
+		return nil, errors.New("MaxCalls, MaxNames, From and Length must not be negative")
+	}
+	if o.MaxNames == 0 {
+		o.MaxNames = defaultMaxNames
 	}
 	if o.MaxCalls == 0 {
 		o.MaxCalls = defaultMaxCalls
@@ -148,6 +155,7 @@ type gathering struct {
 	first, last time.Duration // the earliest and the latest moment seen
 	previous    time.Duration
 	names       map[string]string // one copy of each name
+	named       int               // their bytes
 }
 
 func (g *gathering) skip(line int, why error) {
@@ -173,6 +181,9 @@ func (g *gathering) add(c Call) error {
 		return fmt.Errorf("the trace has more than %d calls", g.options.MaxCalls)
 	}
 	c.Model, c.Client, c.Session = g.name(c.Model), g.name(c.Client), g.name(c.Session)
+	if g.named > g.options.MaxNames {
+		return fmt.Errorf("the different names of models, clients and sessions take more than %d bytes", g.options.MaxNames)
+	}
 	g.Calls = append(g.Calls, c)
 	return nil
 }
@@ -190,6 +201,7 @@ func (g *gathering) name(s string) string {
 	if !ok {
 		kept = strings.Clone(s)
 		g.names[kept] = kept
+		g.named += len(kept)
 	}
 	return kept
 }

@@ -124,7 +124,12 @@ func TestOptions(t *testing.T) {
 	if got := read(t, text, Options{MaxCalls: 2, Length: 2 * s}); len(got.Calls) != 2 {
 		t.Errorf("%d calls", len(got.Calls))
 	}
-	for _, o := range []Options{{MaxCalls: -1}, {From: -1}, {Length: -1}} {
+	named := `{"timestamp":1,"input_length":1,"output_length":1,"client":"abcd"}` + "\n"
+	if got := read(t, named+named, Options{MaxNames: 4}); len(got.Calls) != 2 {
+		t.Errorf("a name that comes again counts again: %d calls", len(got.Calls))
+	}
+	refuse(t, named+strings.Replace(named, "abcd", "e", 1), Options{MaxNames: 4}, "line 2", "more than 4 bytes")
+	for _, o := range []Options{{MaxCalls: -1}, {MaxNames: -1}, {From: -1}, {Length: -1}} {
 		refuse(t, text, o, "negative")
 	}
 }

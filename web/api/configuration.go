@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"mime"
 	"net/http"
 	"strconv"
@@ -53,6 +54,23 @@ type ConfigProblem struct {
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
 	Message string `json:"message"`
+}
+
+// ConfigProblems lists what is wrong with a configuration; another error than
+// config.Problems is a problem without a place. Nil: nothing is wrong.
+func ConfigProblems(err error) []ConfigProblem {
+	var problems config.Problems
+	if err == nil {
+		return nil
+	}
+	if !errors.As(err, &problems) {
+		return []ConfigProblem{{Message: err.Error()}}
+	}
+	out := []ConfigProblem{}
+	for _, p := range problems {
+		out = append(out, ConfigProblem{Path: p.Path, Line: p.Line, Column: p.Column, Message: p.Message})
+	}
+	return out
 }
 
 // ConfigVersion is a version in the history.
