@@ -2,28 +2,8 @@ package browser
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 )
-
-// show opens a page of the dashboard and waits until all of it is there.
-func show(t *testing.T, page *Page, at string) {
-	t.Helper()
-	must(t, page.Go(at))
-	path, _, _ := strings.Cut(at, "?")
-	must(t, page.Until(at+" is there", `((at) => {
-		const here = (nav) => document.querySelector(nav + " a[aria-current=page]")?.hash.slice(2).split("?")[0];
-		const tab = here(".tabs");
-		return here(".rail nav") === at.split("/")[0] && (!tab || !tab.includes("/") && !at.includes("/") || tab === at) && document.querySelector("main h1") && !document.querySelector("main .bone");
-	})(`+quoted(path)+`)`))
-}
-
-// speak chooses a language, for good, as the choice in the rail does.
-func speak(t *testing.T, page *Page, language string) {
-	t.Helper()
-	must(t, page.Eval(`(() => { const s = document.querySelector(".foot select"); s.value = "`+language+`"; s.dispatchEvent(new Event("change", { bubbles: true })); })()`, nil))
-	must(t, page.Until("the page speaks "+language, `document.documentElement.lang === "`+language+`"`))
-}
 
 // colour rules are those that another scheme can break.
 var colourRules = []string{"color-contrast", "link-in-text-block"}

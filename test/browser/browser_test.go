@@ -32,11 +32,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer chromium.Close()
-	defer func() {
-		if common.Program != nil {
-			common.Stop()
-		}
-	}()
+	defer func() { common.close() }()
 	return m.Run()
 }
 
@@ -124,24 +120,21 @@ func chat(t *testing.T, p *Program, n int) {
 	}
 }
 
-// Every page opens with live data, in both languages, without a word from the console.
+// Every page opens with live data, in both languages, without a word from the console and
+// without a request that fails.
 func TestEveryPageOpens(t *testing.T) {
-	p, page := open(t, configuration)
-	chat(t, p, 5)
+	_, page := share(t, "now")
 	var pages []string
 	must(t, page.Eval(`[...document.querySelectorAll(".rail nav a")].map((a) => a.hash.slice(2))`, &pages))
 	if len(pages) < 9 {
 		t.Fatalf("the rail has %v", pages)
 	}
 	for _, language := range []string{"en", "ko"} {
-		must(t, page.Eval(`localStorage.setItem("language", "`+language+`")`, nil))
-		must(t, page.Reload())
-		must(t, page.See(".rail nav"))
+		speak(t, page, language)
 		for _, name := range pages {
-			must(t, page.Go(name))
-			must(t, page.Until(name+" is there", `document.querySelector(".rail nav a[aria-current=page]")?.hash === "#/`+name+`" && document.querySelector("main h1") && !document.querySelector("main .bone")`))
+			show(t, page, name)
 			var wrong []string
-			must(t, page.Eval(`[...document.querySelectorAll("main .notice.refused")].map((e) => e.innerText)`, &wrong))
+			must(t, page.Eval(`[...document.querySelectorAll("main .notice.refused[role=alert]")].map((e) => e.innerText)`, &wrong))
 			if len(wrong) > 0 {
 				t.Errorf("%s (%s) says: %v", name, language, wrong)
 			}
@@ -151,6 +144,9 @@ func TestEveryPageOpens(t *testing.T) {
 				t.Errorf("%s (%s) shows the name of a text: %s", name, language, unworded)
 			}
 		}
+	}
+	if failed := page.Failed(); len(failed) > 0 {
+		t.Errorf("requests failed: %v", failed)
 	}
 }
 
@@ -172,8 +168,7 @@ func TestTheFirstScreenIsLive(t *testing.T) {
 }
 
 func TestKeysWorkByTheKeyboard(t *testing.T) {
-	_, page := open(t, configuration)
-	must(t, page.See("main h1"))
+	_, page := share(t, "now")
 	for keys, heading := range map[string]string{"gb": "Budgets", "gq": "Requests", "gp": "Playground"} {
 		must(t, page.Type(keys))
 		must(t, page.Until("g leads to "+heading, `document.querySelector("main h1")?.innerText === "`+heading+`"`))
@@ -187,21 +182,6 @@ func TestKeysWorkByTheKeyboard(t *testing.T) {
 	must(t, page.See("dialog[open]"))
 	must(t, page.Type("\x1b"))
 	must(t, page.Until("Esc closes it", `!document.querySelector("dialog[open]")`))
-}
-
-// What a model writes is text, whatever it looks like.
-func TestWhatAModelWritesStaysText(t *testing.T) {
-	_, page := open(t, configuration)
-	must(t, page.Go("playground"))
-	must(t, page.Fill("Message", `<img src=x onerror="window.hurt=1"><b>bold</b>`))
-	must(t, page.Press("Send"))
-	must(t, page.See(".turn.assistant"))
-	must(t, page.Read(`<img src=x onerror=`))
-	var hurt bool
-	must(t, page.Eval(`!!window.hurt || !!document.querySelector(".turn .text img, .turn .text b")`, &hurt))
-	if hurt {
-		t.Error("markup in a message became markup in the page")
-	}
 }
 
 // A stream that breaks greys the page, says how old it is, and comes back by itself.
@@ -218,16 +198,4 @@ func TestADisconnectedPageSaysSo(t *testing.T) {
 	p.Stop()
 	must(t, page.Read("Disconnected."))
 	must(t, page.Until("it is greyed", `document.querySelector(".frame.stale")`))
-}
-
-// Whoever has signed out, or has the wrong password, stands before the door.
-func TestTheDoor(t *testing.T) {
-	_, page := open(t, configuration)
-	must(t, page.Press("Sign out"))
-	must(t, page.See(".door form"))
-	must(t, page.Fill("Name", name))
-	must(t, page.Fill("Password", "wrong horse battery"))
-	must(t, page.Click(".door button.main"))
-	must(t, page.See(".door .notice.refused"))
-	must(t, page.SignIn(name, password))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -68,6 +69,7 @@ type Page struct {
 
 	mu       sync.Mutex
 	problems []string
+	failed   []string
 }
 
 // Open makes a tab for a program's dashboard, with storage of its own.
@@ -116,7 +118,29 @@ func (p *Page) listen(ev any) {
 		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
 			p.complain(e.Entry.Text)
 		}
+	case *network.EventResponseReceived:
+		if e.Response.Status >= 400 {
+			p.fail(fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL))
+		}
+	case *network.EventLoadingFailed:
+		if !e.Canceled {
+			p.fail(e.ErrorText + " " + string(e.Type))
+		}
 	}
+}
+
+func (p *Page) fail(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = append(p.failed, text)
+}
+
+// Failed are the requests of the page that were refused or got no answer, and that it did
+// not give up itself.
+func (p *Page) Failed() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed
 }
 
 func (p *Page) complain(text string) {

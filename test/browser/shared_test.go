@@ -3,7 +3,9 @@ package browser
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 )
 
@@ -13,7 +15,35 @@ type house struct {
 	*Program
 	session string // the first admin's
 	nightly string // the id of a stored key, which nobody changes
+	far     *far
+	markup  *httptest.Server
 }
+
+func (h house) close() {
+	if h.Program != nil {
+		h.Stop()
+		h.far.Close()
+		h.markup.Close()
+	}
+}
+
+// wide is what the house has beside the usual: providers outside of it, one whose accounts
+// tests may switch, one whose model writes markup, and limits that calls soon meet.
+const wide = `
+  far:
+    dialect: openai
+    base_url: {{far}}/v1
+    accounts:
+      - {name: east, keys: [sk-far-east-1, sk-far-east-2]}
+      - {name: west, keys: [sk-far-west-1]}
+  written:
+    dialect: openai
+    base_url: {{markup}}/v1
+    accounts: [{name: only, keys: [sk-written-1]}]
+routes:
+  away: {targets: [far/qwen3-max]}
+  writer: {targets: [written/writer-1]}
+`
 
 // common is the house of this run, made by whoever asks first.
 var common house
@@ -25,6 +55,7 @@ func share(t *testing.T, at string) (house, *Page) {
 	h := shared(t)
 	page := tab(t, h.Program)
 	must(t, page.Enter(h.session, at))
+	show(t, page, at)
 	return h, page
 }
 
@@ -33,7 +64,9 @@ func shared(t *testing.T) house {
 	if common.Program == nil {
 		dir, err := os.MkdirTemp(scratch, "shared")
 		must(t, err)
-		p, err := Start(binary, dir, configuration)
+		common.far, common.markup = newFar(), newMarkup()
+		urls := strings.NewReplacer("{{far}}", common.far.URL, "{{markup}}", common.markup.URL)
+		p, err := Start(binary, dir, strings.Replace(configuration, "\nroutes:\n", urls.Replace(wide), 1))
 		must(t, err)
 		common.Program = p
 		must(t, p.Account(name, password, "admin", ""))
@@ -78,4 +111,42 @@ func post(t *testing.T, p *Program, path, body string, made any) {
 		t.Fatal(fmt.Errorf("%s: %d %s %v", path, status, answer, err))
 	}
 	decode(t, answer, made)
+}
+
+// stored makes a client key for a test, and takes it away when the test has ended.
+func stored(t *testing.T, p *Program, body string) (id, key string) {
+	t.Helper()
+	var made struct{ ID, Key string }
+	post(t, p, "/keys", body, &made)
+	t.Cleanup(func() {
+		if status, answer, err := p.Ask(http.MethodDelete, "/keys/"+made.ID, ""); err != nil || status >= 300 {
+			t.Errorf("%d %s %v", status, answer, err)
+		}
+	})
+	return made.ID, made.Key
+}
+
+// show opens a page of the dashboard and waits until all of it is there.
+func show(t *testing.T, page *Page, at string) {
+	t.Helper()
+	must(t, page.Go(at))
+	path, _, _ := strings.Cut(at, "?")
+	must(t, page.Until(at+" is there", `((at) => {
+		const here = (nav) => document.querySelector(nav + " a[aria-current=page]")?.hash.slice(2).split("?")[0];
+		const tab = here(".tabs");
+		return here(".rail nav") === at.split("/")[0] && (!tab || tab === at || !at.includes("/") && tab.startsWith(at)) && document.querySelector("main h1") && !document.querySelector("main .bone");
+	})(`+quoted(path)+`)`))
+}
+
+// speak chooses a language, for good, as the choice in the rail does.
+func speak(t *testing.T, page *Page, language string) {
+	t.Helper()
+	must(t, page.Eval(`(() => { const s = document.querySelector(".foot select"); s.value = "`+language+`"; s.dispatchEvent(new Event("change", { bubbles: true })); })()`, nil))
+	must(t, page.Until("the page speaks "+language, `document.documentElement.lang === "`+language+`"`))
+}
+
+// turn goes to another page with the mouse, by the rail.
+func turn(t *testing.T, page *Page, to string) {
+	t.Helper()
+	must(t, page.Point("turn to "+to, `document.querySelector(".rail nav a[href='#/`+to+`']")`))
 }
