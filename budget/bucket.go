@@ -278,9 +278,34 @@ func (b *bucket) period(now Instant) (start, end Instant) {
 		zone = time.UTC
 	}
 	y, m, d := time.Unix(0, int64(now)).In(zone).Date()
-	from, to := time.Date(y, m, d, 0, 0, 0, 0, zone), time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+	from, to := dayBegins(y, m, d, zone), dayBegins(y, m, d+1, zone)
 	if b.limit.Period == Month {
-		from, to = time.Date(y, m, 1, 0, 0, 0, 0, zone), time.Date(y, m+1, 1, 0, 0, 0, 0, zone)
+		from, to = dayBegins(y, m, 1, zone), dayBegins(y, m+1, 1, zone)
 	}
 	return Instant(from.UnixNano()), max(Instant(to.UnixNano()), now+1)
+}
+
+// dayBegins is the first moment of a day. Where clocks are put forward at midnight there
+// is no 0:00, where they are put back to it there are two; a day that a zone has left out
+// begins with the next one.
+func dayBegins(y int, m time.Month, d int, zone *time.Location) time.Time {
+	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
+	if wanted := time.Date(y, m, d, 0, 0, 0, 0, time.UTC); dateOf(t).Before(wanted) {
+		_, t = t.ZoneBounds()
+		return t
+	}
+	if changed, _ := t.ZoneBounds(); !changed.IsZero() {
+		_, before := changed.Add(-1).Zone()
+		_, after := changed.Zone()
+		if first := t.Add(time.Duration(after-before) * time.Second); first.Before(changed) && dateOf(first).Equal(dateOf(t)) {
+			return first
+		}
+	}
+	return t
+}
+
+// dateOf is a moment's date in its zone, without the zone.
+func dateOf(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
