@@ -110,6 +110,10 @@ func dialect(dir fs.FS) sqlstore.Dialect {
 		Foreign:    is("23503"),
 		Again:      is("40001", "40P01"),
 		Alone:      alone,
+		Copied: func(ctx context.Context, tx *sql.Tx) error { // the next number is above all that were copied
+			_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('audit', 'id'), max(id)) FROM audit HAVING count(*) > 0`)
+			return err
+		},
 	}
 }
 

@@ -43,6 +43,14 @@ func (s *Store) batch(ctx context.Context, table, columns, after string) (batch,
 	return b, nil
 }
 
+func (b batch) close() {
+	for _, one := range b.each {
+		if one.prepared != nil {
+			one.prepared.Close()
+		}
+	}
+}
+
 // insert writes rows and hands those that the statements answer, if they do, to scan.
 func (s *Store) insert(ctx context.Context, tx *sql.Tx, b batch, rows int, values func(i int) []any, scan func(scanner) error) error {
 	for i := 0; i < rows; {

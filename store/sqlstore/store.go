@@ -48,6 +48,9 @@ type Dialect struct {
 	// is there already, a row that is referred to is not, the transaction lost against
 	// another and may be tried again.
 	Unique, Foreign, Again func(error) bool
+	// Copied is called when rows with numbers of their own were written. Nil: nothing is
+	// to be done.
+	Copied func(ctx context.Context, tx *sql.Tx) error
 	// Alone runs the migrations while no other process does. Nil: as they are.
 	Alone func(ctx context.Context, db *sql.DB, migrate func() error) error
 }

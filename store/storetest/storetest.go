@@ -30,6 +30,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 	Check(ctx context.Context) error
 	Close() error
+	CopyTo(ctx context.Context, to *sqlstore.Store, told func(table string, rows int64)) error
 }
 
 // Engine is what the suite is run against.
