@@ -112,8 +112,11 @@ type Price struct {
 	// Model is the upstream model's name; a * at its end stands for any rest.
 	Model string `yaml:"model"`
 	// From is when the price begins to hold. Default zero: always.
-	From  time.Time `yaml:"from"`
-	Input int64     `yaml:"input,usd"`
+	From time.Time `yaml:"from"`
+	// Above: the price is for calls whose input is more than so many tokens. Default
+	// zero: for every call.
+	Above int64 `yaml:"above,count"`
+	Input int64 `yaml:"input,usd"`
 	// CachedInput and CacheWrite are what input costs that a prompt cache has served or
 	// taken. Default: what input costs.
 	CachedInput int64 `yaml:"cached_input,usd"`
@@ -121,6 +124,9 @@ type Price struct {
 	Output      int64 `yaml:"output,usd"`
 	// Request is what each call costs by itself, in nano-dollars. Default none.
 	Request int64 `yaml:"request,usd"`
+	// Image is what each picture of the prompt costs beside its tokens, in nano-dollars.
+	// Default none.
+	Image int64 `yaml:"image,usd"`
 }
 
 // Shedding is whom to refuse early when there is more work than room.

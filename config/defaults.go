@@ -63,7 +63,7 @@ func (p *Provider) setDefaults() {
 }
 
 func (p *Price) setDefaults() {
-	p.Input, p.CachedInput, p.CacheWrite, p.Output, p.Request = -1, -1, -1, -1, -1
+	p.Input, p.CachedInput, p.CacheWrite, p.Output, p.Request, p.Image = -1, -1, -1, -1, -1, -1
 }
 
 func (l *AccountLimits) setDefaults() {

@@ -103,6 +103,8 @@ func TestFull(t *testing.T) {
 		{"condition in days", cfg.Alerts[2].When.Value, 14.0},
 		{"clear in days", cfg.Alerts[2].Clear.Value, 20.0},
 		{"condition in bytes", cfg.Alerts[3].When.Value, float64(400 << 20)},
+		{"price", cfg.Prices[0], Price{"dashscope", "qwen3*", time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), 32_000,
+			1_200_000_000, 240_000_000, 1_500_000_000, 6_000_000_000, 1_000_000, 2_500_000}},
 		{"default action", cfg.Alerts[1].Do, []Action{{Kind: "log"}}},
 	}
 	for _, c := range checks {

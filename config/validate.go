@@ -219,8 +219,8 @@ func (v *validator) prices() {
 		if p.Provider != "" && v.c.Provider(p.Provider) == nil {
 			v.problem(at+".provider", "there is no provider %s", quote(p.Provider))
 		}
-		if p.Input < 0 && p.Output < 0 && p.Request < 0 {
-			v.problem(at, "says no price: input, output or request")
+		if p.Input < 0 && p.Output < 0 && p.Request < 0 && p.Image < 0 {
+			v.problem(at, "says no price: input, output, request or image")
 		}
 	}
 }

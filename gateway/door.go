@@ -6,10 +6,12 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
+	"github.com/sluice-gateway/sluice/budget/prices"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/gateway/protection"
@@ -133,7 +135,7 @@ func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError 
 	switch {
 	case a.Dimension == budget.Cost:
 		e.kind, e.code, e.noRetry = "insufficient_quota", "insufficient_quota", true
-		e.message = "The spend limit of this " + words(kind) + " (" + name + ") is reached."
+		e.message = x.overspent(a, words(kind)+" ("+name+")")
 	case a.State == budget.TooLarge:
 		e.status, e.kind, e.code, e.noRetry = http.StatusBadRequest, "invalid_request_error", "tokens_exceed_limit", true
 		e.message = "This request is larger than " + where + " allows at all."
@@ -145,6 +147,23 @@ func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError 
 		e.message = "Rate limit reached: " + where + ". Please try again in " + human(e.retryAfter) + "."
 	}
 	return e
+}
+
+// overspent tells why a call does not fit into a spend limit, and what to do about it.
+func (x *exchange) overspent(a budget.Answer, whose string) string {
+	cost := dollars(doorDemand(x.ticket.Estimates[0])[budget.Cost])
+	if a.State == budget.TooLarge {
+		return "This request is expected to cost " + cost + ", more than the spend limit of this " + whose +
+			" allows at all. Ask for a shorter answer (max_tokens)."
+	}
+	return "The spend limit of this " + whose + " is reached: this request is expected to cost " + cost + ", and less is left. It begins anew at " +
+		x.g.clock.time(a.At).In(x.rt.cfg.TimeZone).Format(time.RFC3339) + "."
+}
+
+// dollars writes nano-dollars, with as many digits as it takes, and two at least.
+func dollars(nano int64) string {
+	cents := strings.TrimRight(fmt.Sprintf("%09d", nano%prices.NanoUSD), "0")
+	return fmt.Sprintf("$%d.%s", nano/prices.NanoUSD, cents+strings.Repeat("0", max(2-len(cents), 0)))
 }
 
 // limitType is OpenAI's error type for a limit: requests or tokens.

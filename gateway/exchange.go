@@ -225,7 +225,7 @@ func (x *exchange) estimate(exact bool) {
 			out, most = 0, 0
 		}
 		est := budget.Estimate{Input: in, Output: out, MaxOutput: most}
-		est.Cost = x.route.targets[i].expectedCost(x.record.Start, est)
+		est.Cost = x.route.targets[i].expectedCost(x.record.Start, est, len(x.req.Prompt.Images))
 		x.ticket.Estimates[i] = est
 	}
 	x.ticket.Exact = exact

@@ -15,7 +15,7 @@ func pricesOf(c *config.Config) prices.Table {
 	for _, p := range c.Prices {
 		t = append(t, prices.Price{
 			Provider: p.Provider, Model: p.Model, From: p.From, Input: p.Input, CachedInput: p.CachedInput,
-			CacheWrite: p.CacheWrite, Output: p.Output, Request: p.Request,
+			CacheWrite: p.CacheWrite, Output: p.Output, Request: p.Request, Image: p.Image, Above: p.Above,
 		})
 	}
 	return t
@@ -27,10 +27,10 @@ func (b *builder) prices(provider, preset, model string) [2]prices.Table {
 	return [2]prices.Table{b.own.For(provider, model), b.shipped.For(preset, model)}
 }
 
-// price is what the target costs now; false: nobody has told it.
-func (t *target) price(at time.Time) (prices.Price, bool) {
+// price is what the target costs now, for so many tokens of input; false: nobody has told it.
+func (t *target) price(at time.Time, input int64) (prices.Price, bool) {
 	for _, table := range t.prices {
-		if p, ok := table.Find("", t.model, at); ok {
+		if p, ok := table.Find("", t.model, at, input); ok {
 			return p, true
 		}
 	}
@@ -39,25 +39,25 @@ func (t *target) price(at time.Time) (prices.Price, bool) {
 
 // cost is what a call of the target costs in nano-dollars; nothing where no price is told.
 func (t *target) cost(at time.Time, u prices.Usage) int64 {
-	p, ok := t.price(at)
+	p, ok := t.price(at, u.Input)
 	if !ok {
 		return 0
 	}
 	return p.Cost(u)
 }
 
-// expectedCost is what an estimate costs.
-func (t *target) expectedCost(at time.Time, e budget.Estimate) int64 {
+// expectedCost is what an estimate costs, with the prompt's pictures.
+func (t *target) expectedCost(at time.Time, e budget.Estimate, images int) int64 {
 	out := e.Output
 	if e.MaxOutput > 0 {
 		out = min(out, e.MaxOutput)
 	}
-	return t.cost(at, prices.Usage{Input: e.Input, CachedInput: e.Cached, Output: out})
+	return t.cost(at, prices.Usage{Input: e.Input, CachedInput: e.Cached, Output: out, Images: int64(images)})
 }
 
 // spent is what an attempt has cost.
-func (t *target) spent(at time.Time, u providers.Usage) int64 {
-	return t.cost(at, prices.Usage{Input: u.Input, CachedInput: u.Cached, CacheWrite: u.CacheWrite, Output: u.Output})
+func (t *target) spent(at time.Time, u providers.Usage, images int) int64 {
+	return t.cost(at, prices.Usage{Input: u.Input, CachedInput: u.Cached, CacheWrite: u.CacheWrite, Output: u.Output, Images: int64(images)})
 }
 
 // unpriced names the models that are routed and have no price, where somebody's limits
@@ -87,7 +87,7 @@ func (n *generation) withoutPrice(at time.Time) []string {
 	var out []string
 	for i := range n.cfg.Routes {
 		for _, t := range n.routes[n.cfg.Routes[i].Name].targets {
-			if _, ok := t.price(at); !ok {
+			if _, ok := t.price(at, 0); !ok {
 				out = append(out, t.name)
 			}
 		}

@@ -13,7 +13,7 @@ func (x *exchange) noteAttempt(g admission.Grant, t *target) {
 	x.record.Attempts = append(x.record.Attempts, telemetry.Attempt{
 		N: len(x.record.Attempts), Start: x.g.clock.time(x.attemptStart),
 		Provider: t.upstream.name, Account: g.Lane.Account.Name, Model: t.model,
-		Key: keyOf(g.Key).fingerprint, EstimatedInput: est.Input, EstimatedOutput: est.Output,
+		Key: keyOf(g.Key).fingerprint, EstimatedInput: est.Input, EstimatedOutput: est.Output, EstimatedCost: est.Cost,
 	})
 }
 
@@ -23,7 +23,7 @@ func (a *try) note() *telemetry.Attempt { return &a.x.record.Attempts[len(a.x.re
 // spend adds what the attempt used to the request and notes it.
 func (a *try) spend(u providers.Usage) budget.Usage {
 	x, n := a.x, a.note()
-	used := budget.Usage{Input: u.Input, Output: u.Output, Cached: u.Cached, Cost: a.target.spent(x.record.Start, u)}
+	used := budget.Usage{Input: u.Input, Output: u.Output, Cached: u.Cached, Cost: a.target.spent(x.record.Start, u, len(x.req.Prompt.Images))}
 	n.Input, n.Output, n.Cached, n.CacheWrite = u.Input, u.Output, u.Cached, u.CacheWrite
 	n.Cost, n.Known = used.Cost, u.Known
 	x.usage.Input += used.Input

@@ -58,9 +58,13 @@ type Attempt struct {
 	Status                   int    // 0: no answer
 	Kind                     string // of the failure; empty: none
 	Duration                 time.Duration
-	Input, Output, Cached    int64
-	Cost                     int64 // nano-dollars
-	Known                    bool
+	// Estimated before the call; Input, Output and Cost are what it took. Costs are
+	// nano-dollars.
+	EstimatedInput, EstimatedOutput int64
+	EstimatedCost                   int64
+	Input, Output, Cached           int64
+	Cost                            int64
+	Known                           bool
 }
 
 // Content is what was asked and answered. It is kept only where that is switched on.

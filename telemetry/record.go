@@ -85,8 +85,9 @@ type Attempt struct {
 	// Tokens and cost as in the Record, of this attempt alone.
 	EstimatedInput, EstimatedOutput   int64
 	Input, Output, Cached, CacheWrite int64
-	Cost                              int64
-	Known                             bool
+	// EstimatedCost is what the estimate costs at this target, in nano-dollars.
+	EstimatedCost, Cost int64
+	Known               bool
 }
 
 // Candidate is one account's limit group as a call found it.

@@ -14,8 +14,8 @@ import (
 const NanoUSD = 1_000_000_000
 
 // Price is what one model costs from a day on. Amounts are nano-dollars per million
-// tokens, and per call; below zero is not told: cached input and cache writes then cost
-// what input costs, a call nothing.
+// tokens, per call, and per picture of the prompt; below zero is not told: cached input
+// and cache writes then cost what input costs, a call and its pictures nothing more.
 type Price struct {
 	// Provider is a preset's name, such as openai; empty: any.
 	Provider string
@@ -23,30 +23,32 @@ type Price struct {
 	Model string
 	// From is when the price begins to hold. Zero: always.
 	From time.Time
+	// Above: the price is for all tokens of calls whose input is more than so many. Zero
+	// or less: for every call.
+	Above int64
 
-	Input, CachedInput, CacheWrite, Output, Request int64
+	Input, CachedInput, CacheWrite, Output, Request, Image int64
 }
 
-// Usage is what a call used. Input includes CachedInput and CacheWrite.
-type Usage struct{ Input, CachedInput, CacheWrite, Output int64 }
+// Usage is what a call used. Input includes CachedInput and CacheWrite, and the tokens of
+// the pictures where they have any.
+type Usage struct{ Input, CachedInput, CacheWrite, Output, Images int64 }
 
 // Table is a list of prices. Of those that match, the one of the most exact name
-// counts, then the latest that holds already, then the last on the list.
+// counts, then the latest that holds already, then the one for the longest input, then the
+// last on the list.
 type Table []Price
 
-// Find answers the price of a model at a provider; false: nobody has told it.
-func (t Table) Find(provider, model string, at time.Time) (Price, bool) {
+// Find answers the price of a model at a provider for a call with so many tokens of input;
+// false: nobody has told it.
+func (t Table) Find(provider, model string, at time.Time, input int64) (Price, bool) {
 	best, rank := -1, -1
 	for i := range t {
 		p := &t[i]
-		if p.Provider != "" && p.Provider != provider || p.From.After(at) {
+		if p.Provider != "" && p.Provider != provider || p.From.After(at) || p.Above > 0 && input <= p.Above {
 			continue
 		}
-		r := p.exactness(model)
-		if r < 0 {
-			continue
-		}
-		if r > rank || r == rank && !p.From.Before(t[best].From) {
+		if r := p.exactness(model); r >= 0 && (r > rank || r == rank && !p.goesAfter(&t[best])) {
 			best, rank = i, r
 		}
 	}
@@ -54,6 +56,14 @@ func (t Table) Find(provider, model string, at time.Time) (Price, bool) {
 		return Price{}, false
 	}
 	return t[best], true
+}
+
+// goesAfter says that of two prices of one name, both of which hold, the other counts.
+func (p *Price) goesAfter(other *Price) bool {
+	if c := p.From.Compare(other.From); c != 0 {
+		return c < 0
+	}
+	return max(p.Above, 0) < max(other.Above, 0)
 }
 
 // For keeps the prices of one model at one provider, without the provider's name.
@@ -89,7 +99,17 @@ func (p *Price) Cost(u Usage) int64 {
 	sum.add(cached, orElse(p.CachedInput, p.Input))
 	sum.add(written, orElse(p.CacheWrite, p.Input))
 	sum.add(max(u.Output, 0), p.Output)
-	return sum.perMillion(max(p.Request, 0))
+	return sum.perMillion(p.apart(u.Images))
+}
+
+// apart is what a call costs whatever its tokens.
+func (p *Price) apart(images int64) int64 {
+	whole := min(max(p.Request, 0), most)
+	images, each := max(images, 0), max(p.Image, 0)
+	if hi, lo := bits.Mul64(uint64(images), uint64(each)); hi == 0 && lo <= uint64(most-whole) {
+		return whole + int64(lo)
+	}
+	return most
 }
 
 func orElse(v, otherwise int64) int64 {
@@ -126,15 +146,19 @@ func (s *sum) perMillion(more int64) int64 {
 	if r > 0 {
 		q++
 	}
-	more = min(more, most)
 	if q > uint64(most-more) {
 		return most
 	}
 	return int64(q) + more
 }
 
-// Parse reads a table: lines of from,provider,model,input,cached_input,cache_write,output,request in
-// dollars per million tokens (and per call); empty: not told. # begins a comment.
+// Parse reads a table: lines of
+//
+//	from, provider, model, input, cached_input, cache_write, output, request, image, above
+//
+// in dollars per million tokens, per call and per picture, and tokens of input; what is
+// empty, or left out at the end, is not told. Providers stand with spaces between. # begins
+// a comment.
 func Parse(text string) (Table, error) {
 	var t Table
 	for n, line := range strings.Split(text, "\n") {
@@ -146,18 +170,28 @@ func Parse(text string) (Table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", n+1, err)
 		}
-		t = append(t, p)
+		providers := strings.Fields(p.Provider)
+		if len(providers) == 0 {
+			providers = []string{""}
+		}
+		for _, p.Provider = range providers {
+			t = append(t, p)
+		}
 	}
 	return t, nil
 }
 
+// fields of a line, of which those from the price of input on may be left out.
+const fields, needed = 10, 4
+
 func parseLine(f []string) (p Price, err error) {
-	if len(f) != 8 {
-		return p, fmt.Errorf("%d fields, not 8", len(f))
+	if len(f) < needed || len(f) > fields {
+		return p, fmt.Errorf("%d fields, not %d to %d", len(f), needed, fields)
 	}
 	for i := range f {
 		f[i] = strings.TrimSpace(f[i])
 	}
+	f = append(f, make([]string, fields-len(f))...)
 	if f[0] != "" {
 		if p.From, err = time.Parse(time.DateOnly, f[0]); err != nil {
 			return p, err
@@ -166,9 +200,14 @@ func parseLine(f []string) (p Price, err error) {
 	if p.Provider, p.Model = f[1], f[2]; p.Model == "" {
 		return p, fmt.Errorf("no model")
 	}
-	for i, to := range []*int64{&p.Input, &p.CachedInput, &p.CacheWrite, &p.Output, &p.Request} {
+	for i, to := range []*int64{&p.Input, &p.CachedInput, &p.CacheWrite, &p.Output, &p.Request, &p.Image} {
 		if *to, err = dollars(f[3+i]); err != nil {
 			return p, err
+		}
+	}
+	if f[9] != "" {
+		if p.Above, err = strconv.ParseInt(f[9], 10, 64); err != nil || p.Above <= 0 {
+			return p, fmt.Errorf("%q is not a number of tokens", f[9])
 		}
 	}
 	return p, nil

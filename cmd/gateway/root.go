@@ -42,7 +42,7 @@ SLUICE_ADMIN_LISTEN.`,
 	}
 	cmd.SetOut(out)
 	cmd.SetErr(errs)
-	cmd.AddCommand(serveCommand(env), keysCommand(env), checkCommand(env), simulatedCommand(), simulateCommand(env), secretsCommand(env), versionCommand())
+	cmd.AddCommand(serveCommand(env), keysCommand(env), usageCommand(env), checkCommand(env), simulatedCommand(), simulateCommand(env), secretsCommand(env), storeCommand(), versionCommand())
 	cmd.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c.Flags(), env) }
 	return cmd
 }

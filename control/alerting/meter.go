@@ -30,7 +30,11 @@ type slot struct {
 	wait                           time.Duration
 	refused                        map[account]int
 	keys                           map[upstreamKey]tries
+	overspent                      map[holder]bool // calls were refused for a spend limit
 }
+
+// holder is whose limits a call met.
+type holder struct{ scope, name string }
 
 type tries struct{ all, failed int }
 
@@ -49,7 +53,7 @@ func (m *Meter) slot(t time.Time) *slot {
 	at := t.UnixNano() / int64(slotLength)
 	s := &m.slots[at%slots]
 	if s.at < at {
-		*s = slot{at: at, refused: map[account]int{}, keys: map[upstreamKey]tries{}}
+		*s = slot{at: at, refused: map[account]int{}, keys: map[upstreamKey]tries{}, overspent: map[holder]bool{}}
 	}
 	return s
 }
@@ -69,6 +73,23 @@ func (m *Meter) Record(r *telemetry.Record) {
 		s.waited++
 		s.wait += r.QueueWait
 	}
+	if r.ErrorCode == spendLimit && len(s.overspent) < mostKeys {
+		s.overspent[holderOf(r)] = true
+	}
+}
+
+// spendLimit is the error code of calls that a spend limit refuses.
+const spendLimit = "insufficient_quota"
+
+// holderOf is whose limit refused a call.
+func holderOf(r *telemetry.Record) holder {
+	switch r.LimitedBy {
+	case "client_key":
+		return holder{r.LimitedBy, r.Key}
+	case "owner":
+		return holder{r.LimitedBy, r.Owner}
+	}
+	return holder{r.LimitedBy, r.Route}
 }
 
 // Attempt counts an upstream call when it is settled.
@@ -116,13 +137,14 @@ type minute struct {
 	wait                           time.Duration
 	refused                        map[account]int
 	keys                           map[upstreamKey]tries
+	overspent                      map[holder]bool
 }
 
 func (m *Meter) last(now time.Time) minute {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	at := now.UnixNano() / int64(slotLength)
-	sum := minute{refused: map[account]int{}, keys: map[upstreamKey]tries{}}
+	sum := minute{refused: map[account]int{}, keys: map[upstreamKey]tries{}, overspent: map[holder]bool{}}
 	for i := range m.slots {
 		s := &m.slots[i]
 		if s.at <= at-slots || s.at > at+1 { // a little ahead: clocks of two readers
@@ -135,6 +157,9 @@ func (m *Meter) last(now time.Time) minute {
 		sum.wait += s.wait
 		for who, n := range s.refused {
 			sum.refused[who] += n
+		}
+		for h := range s.overspent {
+			sum.overspent[h] = true
 		}
 		for k, t := range s.keys {
 			all := sum.keys[k]

@@ -80,7 +80,7 @@ func (r *reader) read(now time.Time) []alerts.Reading {
 		out = append(out, alerts.Reading{Metric: alerts.Upstream429, Labels: who.labels(), Value: float64(m.refused[who])})
 	}
 	if now.Sub(r.spentAt) >= spendEvery || now.Before(r.spentAt) {
-		r.spend, r.spentAt = spend(r.Gateway.Buckets()), now
+		r.spend, r.spentAt = spend(r.Gateway.Buckets(), m.overspent), now
 	}
 	return append(append(out, r.spend...), r.others(now)...)
 }
@@ -105,10 +105,13 @@ func (r *reader) others(now time.Time) (out []alerts.Reading) {
 	return out
 }
 
+// asGoodAs is the used share from which a limit that refuses calls counts as used up:
+// the rest is not enough for them, so it will hardly ever be used to the last cent.
+const asGoodAs = 0.9
+
 // spend is the largest share that each holder has used of any of its spend limits. What
 // is only reserved is not spent.
-func spend(buckets []telemetry.Bucket) []alerts.Reading {
-	type holder struct{ scope, name string }
+func spend(buckets []telemetry.Bucket, overspent map[holder]bool) []alerts.Reading {
 	used := map[holder]float64{}
 	for i := range buckets {
 		b := &buckets[i]
@@ -116,7 +119,12 @@ func spend(buckets []telemetry.Bucket) []alerts.Reading {
 			continue
 		}
 		h := holder{b.Scope, b.Name}
-		used[h] = max(used[h], 1-(b.Level+b.Reserved)/b.Amount, 0)
+		used[h] = max(used[h], (b.Amount-b.Level-b.Reserved)/b.Amount, 0)
+	}
+	for h, share := range used {
+		if overspent[h] && share >= asGoodAs {
+			used[h] = max(share, 1)
+		}
 	}
 	out := make([]alerts.Reading, 0, len(used))
 	for h, share := range used {

@@ -76,7 +76,8 @@ func attemptOf(r *telemetry.Record, a *telemetry.Attempt) ledger.Attempt {
 	return ledger.Attempt{
 		RequestID: r.ID, N: a.N, At: a.Start, KeyID: r.KeyID, Key: r.Key, Owner: r.Owner, Route: r.Route,
 		Provider: a.Provider, Account: a.Account, Model: a.Model, UpstreamKey: a.Key, Status: a.Status, Kind: a.Kind,
-		Duration: a.Duration, Input: a.Input, Output: a.Output, Cached: a.Cached, Cost: a.Cost, Known: a.Known,
+		Duration: a.Duration, EstimatedInput: a.EstimatedInput, EstimatedOutput: a.EstimatedOutput, EstimatedCost: a.EstimatedCost,
+		Input: a.Input, Output: a.Output, Cached: a.Cached, Cost: a.Cost, Known: a.Known,
 	}
 }
 

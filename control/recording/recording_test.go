@@ -25,7 +25,7 @@ func sample() *telemetry.Record {
 		ServedModel: "um", QueueWait: 1, FirstByte: 2, Duration: 3, EstimatedInput: 4, EstimatedOutput: 5, Input: 6, Output: 7,
 		Cached: 8, Cost: 9, Known: true, Spared: true, Cache: "miss",
 		Attempts: []telemetry.Attempt{{}, {N: 1, Start: start, Provider: "p", Account: "a", Model: "um", Key: "f00d", Status: 500,
-			Kind: "server_error", Duration: 3, Input: 6, Output: 7, Cached: 8, Cost: 9, Known: true}},
+			Kind: "server_error", Duration: 3, EstimatedInput: 10, EstimatedOutput: 11, EstimatedCost: 12, Input: 6, Output: 7, Cached: 8, Cost: 9, Known: true}},
 		Decisions: []telemetry.Decision{{Reason: "server_error", From: "p/um", To: "p/other"}},
 		Content:   &telemetry.Content{Prompt: []byte("hello"), Answer: []byte("Bearer abc123def"), Cut: true},
 	}
@@ -58,7 +58,8 @@ func TestEveryFieldArrives(t *testing.T) {
 		t.Errorf("trail %s", q.Trail)
 	}
 	a := got[0].Attempts[0]
-	if a.RequestID != "req_1" || a.N != 1 || a.KeyID != "key_1" || a.UpstreamKey != "f00d" || a.Input != 6 || a.Output != 7 || a.Cached != 8 || a.Cost != 9 {
+	if a.RequestID != "req_1" || a.N != 1 || a.KeyID != "key_1" || a.UpstreamKey != "f00d" ||
+		a.EstimatedInput != 10 || a.EstimatedOutput != 11 || a.EstimatedCost != 12 || a.Input != 6 || a.Output != 7 || a.Cached != 8 || a.Cost != 9 {
 		t.Errorf("%+v", a)
 	}
 	if c := got[1].Content; string(c.Prompt) != "hello" || string(c.Answer) != "Bearer ***" || !c.Cut {

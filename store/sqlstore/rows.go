@@ -33,18 +33,19 @@ func scanRequest(s scanner, r *ledger.Request, more ...any) error {
 }
 
 const attemptColumns = `request_id, n, at, key_id, key_name, owner, route, provider, account, model, upstream_key, status, kind,
-	duration_ns, input, output, cached, cost, known`
+	duration_ns, estimated_input, estimated_output, estimated_cost, input, output, cached, cost, known`
 
 func attemptValues(a *ledger.Attempt) []any {
 	return []any{a.RequestID, a.N, micros(a.At), word(a.KeyID), word(a.Key), word(a.Owner), word(a.Route), word(a.Provider),
-		word(a.Account), word(a.Model), word(a.UpstreamKey), a.Status, word(a.Kind), int64(a.Duration), a.Input, a.Output,
-		a.Cached, a.Cost, a.Known}
+		word(a.Account), word(a.Model), word(a.UpstreamKey), a.Status, word(a.Kind), int64(a.Duration),
+		a.EstimatedInput, a.EstimatedOutput, a.EstimatedCost, a.Input, a.Output, a.Cached, a.Cost, a.Known}
 }
 
 func scanAttempt(s scanner) (ledger.Attempt, error) {
 	var a ledger.Attempt
 	err := s.Scan(&a.RequestID, &a.N, timeOf{&a.At}, &a.KeyID, &a.Key, &a.Owner, &a.Route, &a.Provider, &a.Account, &a.Model,
-		&a.UpstreamKey, &a.Status, &a.Kind, (*int64)(&a.Duration), &a.Input, &a.Output, &a.Cached, &a.Cost, &a.Known)
+		&a.UpstreamKey, &a.Status, &a.Kind, (*int64)(&a.Duration),
+		&a.EstimatedInput, &a.EstimatedOutput, &a.EstimatedCost, &a.Input, &a.Output, &a.Cached, &a.Cost, &a.Known)
 	return a, err
 }
 
@@ -66,7 +67,7 @@ func checkEntry(e *ledger.Entry) error {
 	}
 	for i := range e.Attempts {
 		a := &e.Attempts[i]
-		if err := checkRow("attempt", a.RequestID, a.At, int64(a.N), a.Input, a.Output, a.Cached, a.Cost); err != nil {
+		if err := checkRow("attempt", a.RequestID, a.At, int64(a.N), a.EstimatedInput, a.EstimatedOutput, a.EstimatedCost, a.Input, a.Output, a.Cached, a.Cost); err != nil {
 			return err
 		}
 	}

@@ -2,8 +2,9 @@ package storetest
 
 import (
 	"context"
-	"errors"
+	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -73,6 +74,22 @@ func everything(t *testing.T, s Store) string {
 	return out
 }
 
+// RunTables tells whether a copy knows all columns that there are: found lists them as
+// table.column.
+func RunTables(t *testing.T, found *sql.Rows) {
+	t.Helper()
+	defer found.Close()
+	var columns []string
+	for found.Next() {
+		var name string
+		ok(t, found.Scan(&name))
+		columns = append(columns, name)
+	}
+	ok(t, found.Err())
+	slices.Sort(columns)
+	same(t, columns, sqlstore.Copied(), "what is copied")
+}
+
 // RunCopy copies databases from one engine to another: what the other then answers is the
 // same, it goes on from there, and nothing is ever copied by half.
 func RunCopy(t *testing.T, from, to Engine) {
@@ -81,29 +98,27 @@ func RunCopy(t *testing.T, from, to Engine) {
 	ctx := t.Context()
 
 	soon, cancel := context.WithCancel(ctx)
-	err := source.CopyTo(soon, target, func(name string, _ int64) {
-		if name == "attempts" {
+	err := sqlstore.Copy(soon, source, target, func(p sqlstore.Progress) {
+		if p.Table == "attempts" {
 			cancel()
 		}
 	})
 	refused(t, from, err, context.Canceled)
 	same(t, total(t, target, ledger.UsageQuery{}), ledger.Usage{}, "after a copy that was broken off")
 
-	tables := map[string]int64{}
-	ok(t, source.CopyTo(ctx, target, func(name string, rows int64) { tables[name] = rows }))
-	equal(t, tables["requests"], 201, "requests copied")
-	equal(t, len(tables), 14, "tables copied")
-	for name, rows := range tables {
-		if rows == 0 {
-			t.Errorf("nothing of %s was copied: the test shows nothing about it", name)
+	last := map[string]sqlstore.Progress{}
+	ok(t, sqlstore.Copy(ctx, source, target, func(p sqlstore.Progress) { last[p.Table] = p }))
+	equal(t, last["requests"].Rows, 201, "requests copied")
+	equal(t, len(last), 14, "tables copied")
+	for name, p := range last {
+		if p.Rows == 0 || p.Rows != p.All || !p.Comparing {
+			t.Errorf("%s: %+v", name, p)
 		}
 	}
 	same(t, everything(t, target), everything(t, source), "the copy")
 	ok(t, target.Check(ctx))
 
-	if err := source.CopyTo(ctx, target, nil); !errors.Is(err, sqlstore.ErrNotEmpty) {
-		t.Fatalf("a second copy: %v", err)
-	}
+	refused(t, from, sqlstore.Copy(ctx, source, target, nil), sqlstore.ErrNotEmpty)
 	// It goes on where the other was.
 	a := access.Audit{At: begin()}
 	ok(t, target.AppendAudit(ctx, &a))

@@ -29,7 +29,7 @@ func request(id string) *ledger.Request {
 func attempt(id string, n int) ledger.Attempt {
 	return ledger.Attempt{RequestID: id, N: n, At: begin().Add(time.Duration(n) * time.Second), KeyID: "k1", Key: "web", Owner: "acme", Route: "route",
 		Provider: "p", Account: "a", Model: "m", UpstreamKey: "fp", Status: 200, Duration: time.Second,
-		Input: 10, Output: 20, Cached: 5, Cost: 100, Known: true}
+		EstimatedInput: 12, EstimatedOutput: 64, EstimatedCost: 250, Input: 10, Output: 20, Cached: 5, Cost: 100, Known: true}
 }
 
 func content(id string) *ledger.Content {

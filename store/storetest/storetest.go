@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/config/history"
 	"github.com/sluice-gateway/sluice/ledger"
+	"github.com/sluice-gateway/sluice/store/sqlstore"
 	"github.com/sluice-gateway/sluice/vault"
 	"github.com/sluice-gateway/sluice/web/access"
 )
@@ -30,7 +31,7 @@ type Store interface {
 	Ping(ctx context.Context) error
 	Check(ctx context.Context) error
 	Close() error
-	CopyTo(ctx context.Context, to *sqlstore.Store, told func(table string, rows int64)) error
+	sqlstore.Copyable
 }
 
 // Engine is what the suite is run against.

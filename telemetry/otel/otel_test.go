@@ -122,7 +122,8 @@ func sample() *telemetry.Record {
 		Attempts: []telemetry.Attempt{
 			{N: 0, Start: start.Add(time.Second), Duration: time.Second, Provider: "p", Account: "a", Model: "m1", Key: "f00d", Status: 500, Kind: "server_error", EstimatedInput: 100},
 			{N: 1, Start: start.Add(2 * time.Second), Duration: time.Second, FirstByte: 300 * time.Millisecond, Provider: "p", Account: "a", Model: "m2", Key: "f00d",
-				Status: 200, EstimatedInput: 100, EstimatedOutput: 50, Input: 110, Output: 40, Cached: 10, Cost: 2_500_000_000, Known: true},
+				Status: 200, EstimatedInput: 100, EstimatedOutput: 50, EstimatedCost: 3_000_000_000,
+				Input: 110, Output: 40, Cached: 10, Cost: 2_500_000_000, Known: true},
 		},
 	}
 }
@@ -196,6 +197,9 @@ func TestARequestIsASpanWithAChildPerAttempt(t *testing.T) {
 	}
 	if got := value(root, "sluice.cost_usd").GetDoubleValue(); got != 2.5 {
 		t.Errorf("cost %v", got)
+	}
+	if got := value(second, "sluice.estimated.cost_usd").GetDoubleValue(); got != 3 {
+		t.Errorf("estimated cost %v", got)
 	}
 	if got := value(first, "error.type").GetStringValue(); got != "server_error" {
 		t.Errorf("error.type of an attempt: %q", got)

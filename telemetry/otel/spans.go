@@ -187,6 +187,9 @@ func attemptAttributes(op string, r *telemetry.Record, a *telemetry.Attempt) []a
 		s.seconds("gen_ai.response.time_to_first_chunk", a.FirstByte)
 	}
 	s.usage(a.EstimatedInput, a.EstimatedOutput, a.Input, a.Output, a.Cached, a.CacheWrite, a.Cost, a.Known)
+	if a.EstimatedCost > 0 {
+		s = append(s, attribute.Float64("sluice.estimated.cost_usd", float64(a.EstimatedCost)/1e9))
+	}
 	s.text("error.type", a.Kind)
 	s.count("http.response.status_code", int64(a.Status))
 	s = append(s, attribute.Int("sluice.attempt", a.N))

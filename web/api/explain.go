@@ -64,7 +64,7 @@ type Trail struct {
 	Decisions  []TrailDecision       `json:"decisions"`
 }
 
-// TrailAttempt is one upstream call.
+// TrailAttempt is one upstream call, what was estimated before it beside what it took.
 type TrailAttempt struct {
 	Provider   string  `json:"provider"`
 	Account    string  `json:"account"`
@@ -73,6 +73,15 @@ type TrailAttempt struct {
 	Status     int     `json:"status"`
 	Failure    string  `json:"failure,omitempty"`
 	DurationMS float64 `json:"duration_ms"`
+
+	EstimatedInput   int64 `json:"estimated_input_tokens"`
+	EstimatedOutput  int64 `json:"estimated_output_tokens"`
+	EstimatedNanoUSD int64 `json:"estimated_cost_nano_usd"` // what was reserved
+	Input            int64 `json:"input_tokens"`
+	Output           int64 `json:"output_tokens"`
+	Cached           int64 `json:"cached_input_tokens"`
+	CostNanoUSD      int64 `json:"cost_nano_usd"`
+	Known            bool  `json:"usage_known"` // the provider's own count
 }
 
 // TrailDecision is one step.
@@ -94,7 +103,11 @@ func TrailOf(r *telemetry.Record) *Trail {
 		Shadow: r.Shadow, Candidates: r.Candidates, Attempts: []TrailAttempt{}, Decisions: []TrailDecision{},
 	}
 	for _, a := range r.Attempts {
-		t.Attempts = append(t.Attempts, TrailAttempt{a.Provider, a.Account, a.Model, a.Key, a.Status, a.Kind, ms(a.Duration)})
+		t.Attempts = append(t.Attempts, TrailAttempt{
+			Provider: a.Provider, Account: a.Account, Model: a.Model, Key: a.Key, Status: a.Status, Failure: a.Kind, DurationMS: ms(a.Duration),
+			EstimatedInput: a.EstimatedInput, EstimatedOutput: a.EstimatedOutput, EstimatedNanoUSD: a.EstimatedCost,
+			Input: a.Input, Output: a.Output, Cached: a.Cached, CostNanoUSD: a.Cost, Known: a.Known,
+		})
 	}
 	for _, d := range r.Decisions {
 		t.Decisions = append(t.Decisions, TrailDecision{d.Reason, d.From, d.To})

@@ -180,7 +180,12 @@ func showRequest(c *Call, l Ledger) (any, error) {
 	}
 	d := RequestDetail{Request: requestRow(r), Attempts: []TrailAttempt{}, Decisions: []TrailDecision{}}
 	for _, a := range attempts {
-		d.Attempts = append(d.Attempts, TrailAttempt{a.Provider, a.Account, a.Model, a.UpstreamKey, a.Status, a.Kind, float64(a.Duration.Microseconds()) / 1000})
+		d.Attempts = append(d.Attempts, TrailAttempt{
+			Provider: a.Provider, Account: a.Account, Model: a.Model, Key: a.UpstreamKey, Status: a.Status, Failure: a.Kind,
+			DurationMS:     float64(a.Duration.Microseconds()) / 1000,
+			EstimatedInput: a.EstimatedInput, EstimatedOutput: a.EstimatedOutput, EstimatedNanoUSD: a.EstimatedCost,
+			Input: a.Input, Output: a.Output, Cached: a.Cached, CostNanoUSD: a.Cost, Known: a.Known,
+		})
 	}
 	if len(r.Trail) > 0 {
 		var why struct {

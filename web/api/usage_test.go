@@ -31,7 +31,7 @@ func kept(t *testing.T) *sqlite.Store {
 				Model: "chat", Route: "chat", Priority: "normal", Outcome: "ok", Status: 200, Provider: "p", Account: "a", ServedModel: "m", Attempts: 1,
 				Input: 10, Output: 5, Cost: 1_500_000_000, Duration: 1500 * time.Microsecond, Trail: json.RawMessage(`{"decisions":[{"reason":"no_room","from":"p/m"}]}`)},
 			Attempts: []ledger.Attempt{{RequestID: id, At: at, KeyID: "k" + owner, Key: "key of " + owner, Owner: owner, Route: "chat", Provider: "p", Account: "a", Model: "m",
-				UpstreamKey: "f00d", Status: 200, Input: 10, Output: 5, Cost: 1_500_000_000}},
+				UpstreamKey: "f00d", Status: 200, EstimatedInput: 12, EstimatedOutput: 64, EstimatedCost: 2_000_000_000, Input: 10, Output: 5, Cost: 1_500_000_000}},
 			Content: &ledger.Content{RequestID: id, At: at, Prompt: []byte("what was asked"), Answer: []byte("what was answered")},
 		})
 	}
@@ -105,6 +105,9 @@ func TestRequestsAreFound(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || d.Key != "key of other" || len(d.Attempts) != 1 || d.Attempts[0].Key != "f00d" ||
 		len(d.Decisions) != 1 || d.Content == nil || d.Content.Prompt != "what was asked" {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if a := d.Attempts[0]; a.EstimatedInput != 12 || a.EstimatedOutput != 64 || a.EstimatedNanoUSD != 2_000_000_000 || a.Input != 10 || a.Output != 5 || a.CostNanoUSD != 1_500_000_000 {
+		t.Errorf("estimated and actual: %+v", a)
 	}
 	if w = do(a, "operator", http.MethodGet, "/requests/req_1", ""); strings.Contains(w.Body.String(), "what was asked") {
 		t.Error("an operator reads what was asked")
