@@ -68,6 +68,11 @@ const (
 	Gauge
 )
 
+// String is the kind's name in the admin API.
+func (k Kind) String() string {
+	return [...]string{"rate", "fixed_window", "sliding_window", "calendar", "gauge"}[min(k, Gauge)]
+}
+
 // Period is the length of a Calendar limit.
 type Period uint8
 

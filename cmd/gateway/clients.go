@@ -66,7 +66,7 @@ func (d dataPlane) budgets(states []gateway.BucketState) []api.Budget {
 			window = 0 // what is in flight is counted, whatever the time
 		}
 		out = append(out, api.Budget{
-			Scope: b.Scope, Name: b.Name, Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(),
+			Scope: b.Scope, Name: b.Name, Limit: b.Limit.Name, Dimension: b.Limit.Dimension.String(), Kind: b.Limit.Kind.String(),
 			Amount: b.Limit.Amount, WindowMS: window.Milliseconds(), Capacity: b.Capacity,
 			Level: b.Level, Reserved: b.Reserved, Debt: b.Debt, Learned: b.Limit.Learned, FullInMS: full,
 			Effective: b.Amount, Told: b.Told, Ratio: b.Ratio,

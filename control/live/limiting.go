@@ -86,7 +86,7 @@ func waitFor(b *api.Budget, demand int64) int64 {
 		return 0
 	case b.WindowMS == 0 || b.Effective <= 0:
 		return -1
-	case demand > b.Capacity:
+	case demand > b.Capacity || b.Kind == "calendar":
 		return b.FullInMS
 	}
 	return max(int64(float64(short)*float64(b.WindowMS)/float64(b.Effective)), 1)

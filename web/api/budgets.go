@@ -13,6 +13,9 @@ type Budget struct {
 	Name      string `json:"name"`
 	Limit     string `json:"limit"`     // the limit's name in the configuration, for instance tpm
 	Dimension string `json:"dimension"` // requests, tokens, …
+	// Kind is how it refills: rate (continuously), fixed_window, sliding_window, calendar
+	// (at once, where a day or a month begins) or gauge (as calls end).
+	Kind      string `json:"kind"`
 	Amount    int64  `json:"amount"`    // per window
 	WindowMS  int64  `json:"window_ms"` // 0 for concurrency
 	Capacity  int64  `json:"capacity"`  // what a full bucket holds

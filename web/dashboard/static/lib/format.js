@@ -1,10 +1,13 @@
-// Numbers and times as people read them: three significant digits, a unit always.
+// Numbers and times as people read them: three significant digits, a unit always, in the
+// viewer's zone and language.
+import { t, language } from "./i18n.js";
 
 // three writes a number with three significant digits.
 function three(n) {
   const a = Math.abs(n);
-  if (a >= 100 || Number.isInteger(n)) return n.toFixed(0);
-  return n.toFixed(a >= 10 ? 1 : 2);
+  if (a >= 99.95 || Number.isInteger(n)) return n.toFixed(0);
+  if (a >= 1) return n.toFixed(a >= 9.995 ? 1 : 2);
+  return a < 0.001 ? n.toFixed(4) : String(+n.toPrecision(2));
 }
 
 // count writes an amount: 950, 12.3k, 4.05M.
@@ -21,17 +24,35 @@ export function count(n) {
 // exact writes a whole number with its thousands apart.
 export const exact = (n) => (n ?? 0).toLocaleString("en-US").replaceAll(",", " ");
 
-// span writes a duration given in milliseconds: 0.4 ms, 320 ms, 3.2 s, 4 min 10 s, 2 h 5 min, 3 d.
+const unit = (name, n) => t("span." + name, { n });
+
+// span writes a wait or an age given in milliseconds, as exactly as one needs to act on
+// it: 0.4 ms, 320 ms, 3.2 s, 4 min 10 s, 2 h 5 min, 3 d.
 export function span(ms) {
   if (ms === null || ms === undefined || Number.isNaN(ms) || ms < 0) return "–";
-  if (ms < 1000) return (ms < 10 && !Number.isInteger(ms) ? ms.toFixed(1) : Math.round(ms)) + " ms";
+  if (ms < 1000) return unit("ms", ms < 10 && !Number.isInteger(ms) ? ms.toFixed(1) : Math.round(ms));
   const s = ms / 1000;
-  if (s < 60) return (s < 10 ? s.toFixed(1) : Math.round(s)) + " s";
+  if (s < 60) return unit("s", s < 10 ? s.toFixed(1) : Math.round(s));
   const whole = Math.round(s);
-  if (s < 3600) return `${Math.floor(whole / 60)} min` + (whole % 60 ? ` ${whole % 60} s` : "");
+  if (s < 3600) return unit("min", Math.floor(whole / 60)) + (whole % 60 ? " " + unit("s", whole % 60) : "");
   const minutes = Math.round(s / 60);
-  if (s < 172800) return `${Math.floor(minutes / 60)} h` + (minutes % 60 ? ` ${minutes % 60} min` : "");
-  return `${Math.round(s / 86400)} d`;
+  if (s < 172800) return unit("h", Math.floor(minutes / 60)) + (minutes % 60 ? " " + unit("min", minutes % 60) : "");
+  return unit("d", Math.round(s / 86400));
+}
+
+// took writes a duration that was measured, with three significant digits.
+export function took(ms) {
+  if (ms === null || ms === undefined || Number.isNaN(ms) || ms < 0) return "–";
+  if (ms < 999.5) return unit("ms", three(ms));
+  return ms < 59_950 ? unit("s", three(ms / 1000)) : span(ms);
+}
+
+// duration writes a duration of the configuration, such as 1m30s.
+export function duration(text) {
+  const size = { h: 36e5, m: 6e4, s: 1e3, ms: 1 };
+  let ms = 0;
+  for (const [, n, u] of String(text).matchAll(/([\d.]+)(ms|[hms])/g)) ms += n * size[u];
+  return ms || /^0/.test(text) ? (ms >= 1000 && ms < 60_000 && ms % 1000 === 0 ? unit("s", ms / 1000) : span(ms)) : String(text);
 }
 
 // percent writes a share.
@@ -47,9 +68,10 @@ export function money(nano) {
   const d = nano / 1e9;
   const a = Math.abs(d);
   if (d === 0) return "$0";
-  if (a < 0.01) return "$" + d.toPrecision(2);
-  if (a < 1000) return "$" + d.toFixed(2);
-  return "$" + count(d);
+  const sign = d < 0 ? "−$" : "$";
+  if (a < 1) return sign + a.toPrecision(3);
+  if (a < 1000) return sign + a.toFixed(2);
+  return sign + count(a);
 }
 
 // amount writes a bucket's amount in its dimension's own unit.
@@ -78,6 +100,13 @@ export function day(t) {
   const d = new Date(t);
   const two = (n) => String(n).padStart(2, "0");
   return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+}
+
+// moment writes a moment in full, with its zone: what stands behind a relative time.
+export function moment(t) {
+  const d = new Date(t);
+  if (Number.isNaN(d.getTime())) return "–";
+  return d.toLocaleString(language() === "ko" ? "ko-KR" : "en-GB", { dateStyle: "medium", timeStyle: "long" });
 }
 
 // ago is how long a moment is past, in milliseconds.

@@ -42,5 +42,35 @@ export { languages };
 export function t(name, values = {}) {
   const one = values.n === 1 && (words[name + "_one"] || fallback[name + "_one"]);
   const text = one || words[name] || fallback[name] || name;
-  return text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
+  const full = text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
+  return current === "ko" ? withParticles(full) : full;
+}
+
+// known says whether there is a text of a name.
+export const known = (name) => name in words || name in fallback;
+
+// Korean particles depend on the sound before them: whether it ends in a consonant, and
+// whether that is ㄹ.
+const pairs = { "을(를)": ["을", "를"], "이(가)": ["이", "가"], "은(는)": ["은", "는"], "과(와)": ["과", "와"], "(으)로": ["으로", "로"] };
+
+// ending is how a text ends when it is spoken: consonant, ㄹ, vowel, or null where that
+// cannot be told, as after many Latin letters.
+function ending(text) {
+  const last = text.replace(/[\s"'”’)\]…*]+$/u, "").at(-1) || "";
+  const code = last.charCodeAt(0) - 0xac00;
+  if (code >= 0 && code < 11172) return code % 28 === 0 ? "vowel" : code % 28 === 8 ? "ㄹ" : "consonant";
+  if (/[0136]/.test(last)) return last === "1" ? "ㄹ" : "consonant";
+  if (/[78]/.test(last)) return "ㄹ";
+  if (/[2459aeiouyAEIOUY]/.test(last)) return "vowel";
+  if (/[mnMN]/.test(last)) return "consonant";
+  return /[lL]/.test(last) ? "ㄹ" : null;
+}
+
+function withParticles(text) {
+  return text.replace(/을\(를\)|이\(가\)|은\(는\)|과\(와\)|\(으\)로/g, (particle, at) => {
+    const before = ending(text.slice(0, at));
+    if (!before) return particle;
+    const closed = before === "consonant" || (before === "ㄹ" && particle !== "(으)로");
+    return pairs[particle][closed ? 0 : 1];
+  });
 }

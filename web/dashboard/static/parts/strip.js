@@ -1,20 +1,21 @@
 // The headroom strip: one bucket as a bar. On one scale, where 1 is the configured limit:
 // what is free, what calls in flight hold, debt below zero, and ticks for the rate that is
 // in force, the configured limit and the provider's own word. It is the same everywhere.
-import { html, cx } from "../lib/dom.js";
+import { html, cx, useRef } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { amount, span, percent } from "../lib/format.js";
 
-// shares are a bucket's parts of the configured limit.
+// shares are a bucket's parts of the configured limit. What a full bucket holds follows the
+// rate that is in force, so the scale is what it would hold at the configured one.
 export function shares(b) {
-  const force = b.effective_rate_ratio > 0 ? b.effective_rate_ratio : 1;
-  const full = b.capacity > 0 ? b.capacity / Math.min(force, 1) : Math.max(b.amount, 1);
+  const inForce = b.amount > 0 && b.effective > 0 ? Math.min(b.effective / b.amount, 1) : 1;
+  const full = b.capacity > 0 ? b.capacity / inForce : Math.max(b.amount, 1);
   const part = (n) => n / full;
   return {
     free: Math.max(0, part(b.level)),
     reserved: Math.max(0, part(b.reserved)),
     debt: Math.max(0, part(b.debt || -Math.min(b.level, 0))),
-    force,
+    force: b.effective_rate_ratio > 0 && b.effective_rate_ratio < 0.999 ? inForce : 1,
     told: b.told > 0 && b.amount > 0 ? b.told / b.amount : 0,
   };
 }
@@ -30,7 +31,7 @@ export function when(b, demand) {
   const short = demand - b.level;
   if (short <= 0) return 0;
   if (!b.window_ms || !b.effective) return -1;
-  if (demand > b.capacity && b.capacity > 0) return b.full_in_ms;
+  if ((demand > b.capacity && b.capacity > 0) || b.kind === "calendar") return b.full_in_ms;
   return Math.ceil(short / (b.effective / b.window_ms));
 }
 
@@ -43,8 +44,8 @@ export function Bar({ bucket: b, small }) {
   const room = 1 - left;
   const free = Math.min(s.free, 1);
   const reserved = Math.min(s.reserved, Math.max(0, 1 - free));
-  const says = t("strip.says", {
-    free: amount(Math.max(b.level, 0), b.dimension), limit: amount(b.amount, b.dimension), reserved: amount(b.reserved, b.dimension),
+  const says = t(b.debt > 0 ? "strip.says.debt" : "strip.says", {
+    free: amount(Math.max(b.level, 0), b.dimension), limit: amount(b.capacity || b.amount, b.dimension), reserved: amount(b.reserved, b.dimension),
     debt: amount(b.debt, b.dimension),
   });
   return html`<div class=${cx("strip", small && "small")} role="img" aria-label=${says} title=${says}>
@@ -53,7 +54,7 @@ export function Bar({ bucket: b, small }) {
     <i class="reserved move" style=${{ left: pct(left + free * room), width: pct(reserved * room) }}></i>
     ${left > 0 && html`<b class="zero" style=${{ left: pct(left) }}></b>`}
     ${s.force < 0.999 && html`<b class="adapted" style=${{ left: pct(left + s.force * room) }} title=${t("strip.adapted", { share: percent(s.force) })}></b>`}
-    ${s.told > 0 && s.told < 1 && html`<b class="learned" style=${{ left: pct(left + s.told * room) }} title=${t("strip.told", { n: amount(b.told, b.dimension) })}></b>`}
+    ${s.told > 0 && s.told < 1 && html`<b class="learned" style=${{ left: pct(left + s.told * room) }} title=${t("strip.told", { n: per(b.told, b) })}></b>`}
     <b class=${cx("limit", b.learned && "learned")} style=${{ left: "100%" }}></b>
   </div>`;
 }
@@ -70,7 +71,20 @@ export function windowName(ms) {
 export function holder(b) {
   if (b.scope !== "upstream") return { first: b.name, rest: t("scope." + b.scope) };
   const [provider, account, ...group] = b.name.split("/");
-  return { first: account, rest: `${provider} · ${group.join("/")}` };
+  const models = group.join("/");
+  return { first: account, rest: models === "*" ? provider : `${provider} · ${models}` };
+}
+
+// per writes a limit as it is spoken: 29.7k tokens per minute, 10 calls in flight.
+export function per(n, b) {
+  if (b.dimension === "cost") return `${amount(n, b.dimension)} ${windowName(b.window_ms)}`;
+  return t("limit.per", { n: amount(n, b.dimension), what: t("dimension." + b.dimension), window: b.window_ms ? windowName(b.window_ms) : "" }).trim();
+}
+
+// limitTitle is what stands behind a limit: what is configured, told and in force.
+export function limitTitle(b) {
+  return [t(b.learned ? "strip.learned" : "strip.configured", { what: per(b.amount, b) }), b.told > 0 && t("strip.told", { n: per(b.told, b) }),
+    b.effective_rate_ratio < 0.999 && t("strip.adapted", { share: percent(b.effective_rate_ratio) })].filter(Boolean).join("\n");
 }
 
 // Row is one strip with its words and the next moment that a typical call fits.
@@ -79,12 +93,37 @@ export function Row({ bucket: b, typical, onOpen }) {
   const wait = when(b, typical?.[b.dimension] ?? 1);
   return html`<div class="striprow">
     <div class="who clip" title=${b.name}>${onOpen ? html`<button class="link" onClick=${onOpen}>${who.first}</button>` : html`<strong>${who.first}</strong>`} <span class="quiet">${who.rest}</span></div>
-    <div class="what quiet clip">${t("dimension." + b.dimension)} ${windowName(b.window_ms)}</div>
+    <div class="what quiet clip" title=${limitTitle(b)}>${per(b.effective || b.amount, b)}</div>
     <${Bar} bucket=${b} />
-    <div class="num level">${amount(b.level, b.dimension)} <span class="quiet">/ ${amount(b.effective || b.amount, b.dimension)}</span></div>
+    <div class=${cx("num level", b.level < 0 && "owed")}>${amount(b.level, b.dimension)} <span class="quiet">/ ${amount(b.capacity || b.amount, b.dimension)}</span></div>
     <div class=${cx("num wait", wait > 0 && "later")}>${wait === 0 ? t("strip.now") : wait < 0 ? t("strip.unknown") : span(wait)}</div>
   </div>`;
 }
+
+// Head names the columns of rows.
+export const Head = () => html`<div class="striphead striprow small quiet"><div>${t("budget.holder")}</div><div>${t("budget.what")}</div><div>${t("budget.headroom")}</div><div class="num" title=${t("budget.left.about")}>${t("budget.left")}</div><div class="num" title=${t("budget.next.about")}>${t("budget.next")}</div></div>`;
+
+// Mini is a strip where a limit is only mentioned: its name, the small bar, what is free.
+export function Mini({ bucket: b, label }) {
+  const s = shares(b);
+  return html`<span class="minibox" title=${`${b.name} ${b.limit}\n${limitTitle(b)}`}><span class="small clip"><span class="soft">${label ?? b.limit}</span> <span class=${cx("quiet", s.debt > 0 && "owed")}>${amount(b.level, b.dimension)}</span></span><${Bar} bucket=${b} small /></span>`;
+}
+
+// useOrder keeps rows in the order of scarcity, which it looks at every few seconds: rows
+// that change places each second cannot be read, nor clicked.
+export function useOrder(rows, id, every = 5000) {
+  const kept = useRef({ at: 0, place: new Map() });
+  const k = kept.current;
+  if (Date.now() - k.at >= every || rows.some((b) => !k.place.has(id(b)))) {
+    const order = [...rows].sort((a, b) => Math.round(scarcity(a) * 50) - Math.round(scarcity(b) * 50) || id(a).localeCompare(id(b)));
+    kept.current = { at: Date.now(), place: new Map(order.map((b, i) => [id(b), i])) };
+  }
+  const { place } = kept.current;
+  return [...rows].sort((a, b) => place.get(id(a)) - place.get(id(b)));
+}
+
+// bucketID is a bucket's name among all.
+export const bucketID = (b) => `${b.scope}/${b.name}/${b.limit}`;
 
 export function Legend() {
   return html`<ul class="legend">
