@@ -15,15 +15,15 @@ type Budget struct {
 	Dimension string `json:"dimension"` // requests, tokens, …
 	// Kind is how it refills: rate (continuously), fixed_window, sliding_window, calendar
 	// (at once, where a day or a month begins) or gauge (as calls end).
-	Kind      string `json:"kind"`
-	Amount    int64  `json:"amount"`    // per window
-	WindowMS  int64  `json:"window_ms"` // 0 for concurrency
-	Capacity  int64  `json:"capacity"`  // what a full bucket holds
-	Level     int64  `json:"level"`     // what may be taken now; below zero: debt
-	Reserved  int64  `json:"reserved"`  // held by calls in flight
-	Debt      int64  `json:"debt"`
-	Learned   bool   `json:"learned"` // told by the provider, not configured
-	FullInMS  int64  `json:"full_in_ms"`
+	Kind     string `json:"kind"`
+	Amount   int64  `json:"amount"`    // per window
+	WindowMS int64  `json:"window_ms"` // 0 for concurrency
+	Capacity int64  `json:"capacity"`  // what a full bucket holds
+	Level    int64  `json:"level"`     // what may be taken now; below zero: debt
+	Reserved int64  `json:"reserved"`  // held by calls in flight
+	Debt     int64  `json:"debt"`
+	Learned  bool   `json:"learned"` // told by the provider, not configured
+	FullInMS int64  `json:"full_in_ms"`
 	// Effective is what may be taken per window now: the limit or the provider's lower
 	// word, less the margin, times Ratio.
 	Effective int64   `json:"effective"`
