@@ -280,7 +280,7 @@ func TestWhatAStateDoesIsToldAhead(t *testing.T) {
 	}
 	var p api.Provider
 	n.do("GET", "/upstreams/up", "", 200, &p)
-	if p.State != "disabled" || p.StateSince == nil || p.Accounts[0].State != "enabled" || p.Host != "upstream.invalid" || p.Accounts[1].StateSince != nil {
+	if p.State != "disabled" || p.StateSince == nil || p.Accounts[0].State != "enabled" || p.Accounts[0].ProviderState != "disabled" || p.Host != "upstream.invalid" || p.Accounts[1].StateSince != nil {
 		t.Fatalf("%+v", p)
 	}
 	n.do("PATCH", "/upstreams/up", `{"state":"enabled"}`, 200, &c)

@@ -63,6 +63,7 @@ func (s *Service) account(a *gateway.AccountState) api.Upstream {
 	u := api.Upstream{Provider: a.Provider, Account: a.Account, InFlight: a.InFlight, Routed: a.Routed,
 		Keys: []api.Key{}, Failures: []api.UpstreamFailure{}, Breakers: []api.UpstreamBreaker{}}
 	u.State, u.StateSince = s.wish(a.Provider, a.Account)
+	u.ProviderState, _ = s.wish(a.Provider, "")
 	for i := range a.Keys {
 		u.Keys = append(u.Keys, keyOf(&a.Keys[i]))
 	}

@@ -30,9 +30,10 @@ type Key struct {
 type Upstream struct {
 	Provider string `json:"provider"`
 	Account  string `json:"account"`
-	// State is the account's own; that of its provider may be stricter.
-	State      string     `json:"state"`
-	StateSince *time.Time `json:"state_since"`
+	// State is the account's own; ProviderState, that of its provider, may be stricter.
+	State         string     `json:"state"`
+	StateSince    *time.Time `json:"state_since"`
+	ProviderState string     `json:"provider_state"`
 	InFlight   int        `json:"in_flight"`
 	// Routed says that a route uses the account.
 	Routed bool  `json:"routed"`

@@ -1,7 +1,8 @@
 // Charts on one time axis with one cursor, and the small line beside a figure.
 import uPlot from "../vendor/uplot.js";
 import { html, useEffect, useRef, useState } from "../lib/dom.js";
-import { count } from "../lib/format.js";
+import { t } from "../lib/i18n.js";
+import { count, day } from "../lib/format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
@@ -19,27 +20,42 @@ function useScheme() {
   return n;
 }
 
+const two = (n) => String(n).padStart(2, "0");
+
+// axisTimes writes the marks of a time axis: minutes, and days where they are whole days.
+const axisTimes = (_, marks, __, ___, step) => marks.map((v) => {
+  const d = new Date(v * 1000);
+  return step >= 86400 ? `${d.getMonth() + 1}/${d.getDate()}` : `${two(d.getHours())}:${two(d.getMinutes())}` + (step < 60 ? ":" + two(d.getSeconds()) : "");
+});
+
+const empty = (v) => v === null || v === undefined;
+
 // Chart draws series over time. times are Unix seconds; a series is {label, colour, values, dash, fill}.
-// Charts of one group share the cursor. write writes a value with its unit.
-export function Chart({ title, times, series, group = "time", height = 150, write = count }) {
+// Charts of one group share the cursor; span keeps the axis to [from, to]. write writes a
+// value with its unit; daily: times are whole days.
+export function Chart({ title, times, series, group = "time", height = 132, write = count, span, daily }) {
   const ref = useRef();
   const plot = useRef();
+  const bounds = useRef(span);
+  bounds.current = span;
   const scheme = useScheme();
-  const shape = series.map((s) => s.label + s.colour).join();
+  const shape = series.map((s) => s.label + s.colour).join() + daily;
   useEffect(() => {
     if (!ref.current) return; // gone before it was drawn
     const box = ref.current;
     const ink = colour("ink-3");
     const grid = { stroke: colour("line"), width: 1 };
     const axis = { stroke: ink, grid, ticks: grid, font: "11px system-ui" };
+    const last = (u, i) => { for (let k = u.data[i].length - 1; k >= 0; k--) if (!empty(u.data[i][k])) return u.data[i][k]; return null; };
+    const written = (u, v, i, at) => write(at === null || at === undefined ? last(u, i) ?? 0 : empty(v) ? 0 : v);
     plot.current = new uPlot({
       width: box.clientWidth || 400, height, cursor: { sync: { key: group }, y: false, points: { size: 6 } },
       legend: { live: true }, padding: [8, 8, 0, 0],
-      scales: { x: { time: true }, y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
-      axes: [{ ...axis }, { ...axis, size: 52, values: (_, v) => v.map(write) }],
-      series: [{ value: (_, v) => (v ? new Date(v * 1000).toLocaleTimeString("en-GB") : "–") }, ...series.map((s) => ({
-        label: s.label, stroke: colour(s.colour), width: 1.6, dash: s.dash, fill: s.fill ? colour(s.colour) + "33" : undefined,
-        points: { show: false }, value: (_, v) => (v === null || v === undefined ? "–" : write(v)),
+      scales: { x: { time: true, range: (_, min, max) => bounds.current || [min, max] }, y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
+      axes: [{ ...axis, size: 28, space: 64, values: axisTimes, ...(daily && { incrs: [1, 2, 7, 14, 30].map((d) => d * 86400) }) }, { ...axis, size: 52, space: 34, values: (_, v) => v.map(write) }],
+      series: [{ label: t("req.at"), value: (u, v) => (empty(v) ? t("chart.last") : daily ? day(v * 1000) : new Date(v * 1000).toLocaleTimeString("en-GB")) }, ...series.map((s) => ({
+        label: s.label, stroke: colour(s.colour), width: 1.6, dash: s.dash, fill: s.fill ? colour(s.colour) + "33" : undefined, spanGaps: !!daily,
+        points: { show: !!daily, size: 5 }, value: (u, v, i, at) => written(u, v, i, at),
       }))],
     }, [times, ...series.map((s) => s.values)], box);
     const size = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth || 400, height }));

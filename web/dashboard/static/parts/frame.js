@@ -4,7 +4,8 @@ import { t, choose, language, languages } from "../lib/i18n.js";
 import { useStore } from "../lib/store.js";
 import { place, href, go } from "../lib/router.js";
 import { live, link } from "../lib/live.js";
-import { span, clock } from "../lib/format.js";
+import { span, clock, moment } from "../lib/format.js";
+import { sentence, cause } from "../lib/limiting.js";
 import { remove } from "../lib/api.js";
 import { pages, may } from "../lib/pages.js";
 import { Toasts } from "./toast.js";
@@ -27,12 +28,12 @@ function TopLine({ help, page }) {
   const age = l.at ? Date.now() - l.at : -1;
   const limits = state?.limiting;
   const kind = !l.up ? "off" : limits?.kind || "free";
-  const words = !l.up && l.at ? t("stale", { age: span(age) }) : limits?.sentence || t("limiting.nothing");
+  const words = !l.up && l.at ? t("stale", { age: span(age) }) : !state ? t("loading") : sentence(limits);
   return html`<section class="topline" aria-label=${t("now.limits")}>
-    <div class="sentence"><span class=${cx("dot", kind)} aria-hidden="true"></span><span>${words}</span></div>
+    <div class="sentence"><span class=${cx("dot", kind)} aria-hidden="true"></span>${l.up && state && kind !== "free" ? html`<a href=${cause(limits)}>${words}</a>` : html`<span>${words}</span>`}</div>
     <${Announce} page=${page} subject=${[kind, limits?.account, limits?.group, limits?.dimension].join()} words=${words} />
     <div class="facts">
-      ${state && html`<span title=${t("data.clock")}>${clock(state.at)}</span>`}
+      ${state && html`<span title=${`${t("data.clock")}: ${moment(state.at)}`}>${clock(state.at)}</span>`}
       ${state?.node && html`<span class="clip" title=${t("node")}>${state.node}</span>`}
       <button class="plain" onClick=${help} aria-label=${t("help")}><kbd>?</kbd></button>
     </div>
