@@ -143,9 +143,9 @@ func (s *Scope) askBehind(now Instant, before, d *Demand) Answer {
 				a.Headroom = min(a.Headroom, float64(b.level(now)-n)/float64(max(b.capacity, 1)))
 			}
 		case state == TooLarge:
-			return Answer{State: TooLarge, At: Never, Scope: s, Dimension: b.limit.Dimension}
+			return Answer{State: TooLarge, At: Never, Scope: s, Dimension: b.limit.Dimension, Limit: b.limit.Name}
 		case a.State == Granted || at > a.At:
-			a = Answer{State: Later, At: at, Scope: s, Dimension: b.limit.Dimension}
+			a = Answer{State: Later, At: at, Scope: s, Dimension: b.limit.Dimension, Limit: b.limit.Name}
 		}
 	}
 	return a
@@ -168,7 +168,7 @@ func (s *Scope) Forecast(now Instant, ahead, d Demand) Answer {
 			continue
 		}
 		if at := b.behind(now, before, n); at > now && at > a.At {
-			a = Answer{State: Later, At: at, Scope: s, Dimension: b.limit.Dimension}
+			a = Answer{State: Later, At: at, Scope: s, Dimension: b.limit.Dimension, Limit: b.limit.Name}
 		}
 	}
 	return a

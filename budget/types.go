@@ -145,9 +145,11 @@ type Answer struct {
 	// At is, for Later, the earliest moment at which the demand fits if nothing else
 	// is taken; Never when only a release can make room.
 	At Instant
-	// Scope and Dimension tell what is short: nil and zero when Granted.
+	// Scope, Dimension and Limit tell what is short: nil and zero when Granted. Limit is
+	// the limit's name; empty where the provider's word refuses beyond any limit.
 	Scope     *Scope
 	Dimension Dimension
+	Limit     string
 	// Headroom is, for Granted, the smallest share of a bucket's capacity that is
 	// left after this demand, 0 to 1; 1 without limits.
 	Headroom float64

@@ -2,16 +2,12 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/budget"
-	"github.com/sluice-gateway/sluice/budget/prices"
 	"github.com/sluice-gateway/sluice/budget/tokens"
 	"github.com/sluice-gateway/sluice/gateway/plan"
 	"github.com/sluice-gateway/sluice/gateway/protection"
@@ -121,77 +117,5 @@ func (x *exchange) doorScopes() []*budget.Scope {
 func doorDemand(e budget.Estimate) budget.Demand { return plan.DoorDemand(e) }
 
 func doorActual(u budget.Usage) budget.Demand { return plan.DoorActual(u) }
-
-// refusedAtDoor answers for a caller's own limit.
-func (x *exchange) refusedAtDoor(now budget.Instant, a budget.Answer) *apiError {
-	kind, name := "the limit", ""
-	if a.Scope != nil {
-		kind, name = a.Scope.Kind().String(), x.holder(a.Scope)
-	}
-	x.record.LimitedBy = kind
-	e := &apiError{status: http.StatusTooManyRequests, kind: limitType(a.Dimension), code: "rate_limit_exceeded",
-		limitedBy: kind, outcome: "limited"}
-	where := fmt.Sprintf("the %s limit of this %s (%s)", a.Dimension, words(kind), name)
-	switch {
-	case a.Dimension == budget.Cost:
-		e.kind, e.code, e.noRetry = "insufficient_quota", "insufficient_quota", true
-		e.message = x.overspent(a, words(kind)+" ("+name+")")
-	case a.State == budget.TooLarge:
-		e.status, e.kind, e.code, e.noRetry = http.StatusBadRequest, "invalid_request_error", "tokens_exceed_limit", true
-		e.message = "This request is larger than " + where + " allows at all."
-	case a.At == budget.Never:
-		e.retryAfter = time.Second
-		e.message = "Rate limit reached: " + where + ". Try again when a call in flight has ended."
-	default:
-		e.retryAfter = max(a.At.Sub(now), time.Millisecond)
-		e.message = "Rate limit reached: " + where + ". Please try again in " + human(e.retryAfter) + "."
-	}
-	return e
-}
-
-// overspent tells why a call does not fit into a spend limit, and what to do about it.
-func (x *exchange) overspent(a budget.Answer, whose string) string {
-	cost := dollars(doorDemand(x.ticket.Estimates[0])[budget.Cost])
-	if a.State == budget.TooLarge {
-		return "This request is expected to cost " + cost + ", more than the spend limit of this " + whose +
-			" allows at all. Ask for a shorter answer (max_tokens)."
-	}
-	return "The spend limit of this " + whose + " is reached: this request is expected to cost " + cost + ", and less is left. It begins anew at " +
-		x.g.clock.time(a.At).In(x.rt.cfg.TimeZone).Format(time.RFC3339) + "."
-}
-
-// dollars writes nano-dollars, with as many digits as it takes, and two at least.
-func dollars(nano int64) string {
-	cents := strings.TrimRight(fmt.Sprintf("%09d", nano%prices.NanoUSD), "0")
-	return fmt.Sprintf("$%d.%s", nano/prices.NanoUSD, cents+strings.Repeat("0", max(2-len(cents), 0)))
-}
-
-// limitType is OpenAI's error type for a limit: requests or tokens.
-func limitType(d budget.Dimension) string {
-	switch d {
-	case budget.Tokens, budget.InputTokens, budget.OutputTokens:
-		return "tokens"
-	}
-	return "requests"
-}
-
-func words(kind string) string {
-	if kind == "client_key" {
-		return "API key"
-	}
-	return kind
-}
-
-// human writes a wait as OpenAI does: 20ms, 8.64s, 6m0s.
-func human(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return max(d, time.Millisecond).Round(time.Millisecond).String()
-	case d < time.Minute:
-		return d.Round(10 * time.Millisecond).String()
-	default:
-		return d.Round(time.Second).String()
-	}
-}
 
 func itoa(n int) string { return strconv.Itoa(n) }

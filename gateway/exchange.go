@@ -150,8 +150,11 @@ func (x *exchange) settleAll() {
 // fail answers with an error, if the answer has not begun.
 func (x *exchange) fail(e *apiError) {
 	x.record.Outcome, x.record.ErrorCode = e.outcome, e.code
-	if e.cause != nil {
+	switch {
+	case e.cause != nil:
 		x.record.Error = e.cause.Error()
+	case e.limitedBy != "": // which limit, in words that hold nothing of the request
+		x.record.Error = e.message
 	}
 	x.record.Status = e.status
 	if x.streamOpen {

@@ -38,6 +38,11 @@ func (a *adminClient) define(cmd *cobra.Command) {
 // maxAdminAnswer bounds what is read of an answer.
 const maxAdminAnswer = 64 << 20
 
+// errNoToken says where a token comes from.
+var errNoToken = errors.New(`the admin API needs a token: set SLUICE_ADMIN_TOKEN to server.admin_token of the
+configuration, to the one that the gateway showed when it started, or to one that was
+made with POST /admin/api/v1/tokens`)
+
 // call does one operation. body and answer may be nil; raw is the answer as it came.
 func (a *adminClient) call(ctx context.Context, method, path string, body, answer any) (raw []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
@@ -53,6 +58,9 @@ func (a *adminClient) call(ctx context.Context, method, path string, body, answe
 	base, err := url.Parse(a.url)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
 		return nil, fmt.Errorf("--admin %q is not a URL such as http://127.0.0.1:8081", a.url)
+	}
+	if a.token == "" {
+		return nil, errNoToken
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(a.url, "/")+api.Prefix+path, content)
 	if err != nil {
@@ -104,7 +112,7 @@ func adminError(status int, raw []byte) error {
 	}
 	text := told.Error.Message
 	if status == http.StatusUnauthorized {
-		text += ": set SLUICE_ADMIN_TOKEN, or give --token"
+		text = "the admin API does not know this token, or it has ended: see SLUICE_ADMIN_TOKEN or --token"
 	}
 	for _, field := range slices.Sorted(maps.Keys(told.Error.Fields)) {
 		text += "\n  " + field + ": " + told.Error.Fields[field]

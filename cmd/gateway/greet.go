@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // greet says where everything is, with lines to paste.
 func (s *service) greet() {
@@ -28,5 +31,11 @@ Try it:
 
   curl %[1]s/v1/models -H "Authorization: Bearer %[3]s"
 
-`, api, admin, s.demoKey)
+Make a key with limits of its own, with the admin token of this start:
+
+  export SLUICE_ADMIN=%[2]s SLUICE_ADMIN_TOKEN=sluice-admin-...
+  %[4]s keys create my-app --limit rpm=60 --limit tpm=10k --limit usd_per_month=5
+  %[4]s keys show my-app
+
+`, api, admin, s.demoKey, os.Args[0])
 }

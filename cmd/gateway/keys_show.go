@@ -81,7 +81,11 @@ func (a *adminClient) list(cmd *cobra.Command, q url.Values, most int) error {
 
 func showKeyCommand(a *adminClient) *cobra.Command {
 	return &cobra.Command{
-		Use: "show KEY", Short: "Show one client key and what is used of its limits now", Args: cobra.ExactArgs(1),
+		Use: "show KEY", Short: "Show one client key, what is used of its limits now, and what it has spent", Args: cobra.ExactArgs(1),
+		Long: `Show prints a key, its limits and its owner's as they are now, and the requests, tokens
+and cost of the last 30 days. USED is what calls that have ended took, HELD is promised
+to calls in flight. A limit per minute fills up all the time; one per day or month begins
+anew at midnight.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := a.find(cmd.Context(), args[0])
 			if err != nil {
@@ -97,7 +101,7 @@ func showKeyCommand(a *adminClient) *cobra.Command {
 			}
 			describe(cmd.OutOrStdout(), &k.ClientKey)
 			showUsage(cmd.OutOrStdout(), k.Usage)
-			return nil
+			return a.showSpend(cmd, &k.ClientKey)
 		},
 	}
 }
@@ -146,17 +150,46 @@ func showUsage(out io.Writer, buckets []api.Budget) {
 	fmt.Fprintln(out)
 	w := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	defer w.Flush()
-	fmt.Fprintln(w, "OF\tLIMIT\tAMOUNT\tLEFT\tHELD\tFULL AGAIN")
+	fmt.Fprintln(w, "OF\tLIMIT\tAMOUNT\tUSED\tHELD\tLEFT\tFULL AGAIN")
 	for _, b := range buckets {
 		full := "when calls end"
 		if b.FullInMS >= 0 {
-			full = "in " + (time.Duration(b.FullInMS) * time.Millisecond).Round(100*time.Millisecond).String()
+			full = "in " + span(time.Duration(b.FullInMS)*time.Millisecond)
 		}
 		if b.FullInMS == 0 {
 			full = "now"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", b.Scope, b.Limit, amount(b.Dimension, b.Amount), amount(b.Dimension, b.Level), amount(b.Dimension, b.Reserved), full)
+		used := max(b.Capacity-b.Level-b.Reserved, 0)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", b.Scope, b.Limit, amount(b.Dimension, b.Amount), amount(b.Dimension, used),
+			amount(b.Dimension, b.Reserved), amount(b.Dimension, b.Level), full)
 	}
+}
+
+// span writes a time as people read it: 900ms, 43.1s, 2h5m, 5d10h.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 24*time.Hour:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	}
+	d = d.Round(time.Hour)
+	return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
+}
+
+// showSpend prints what the ledger has of a key.
+func (a *adminClient) showSpend(cmd *cobra.Command, k *api.ClientKey) error {
+	var sums api.List[api.Usage]
+	if _, err := a.call(cmd.Context(), http.MethodGet, "/usage?"+url.Values{"group_by": {"key"}, "key_id": {k.ID}}.Encode(), nil, &sums); err != nil {
+		return err
+	}
+	var sum api.Usage // several, where the key had other names
+	for _, u := range sums.Data {
+		sum.Requests, sum.Refused, sum.Input, sum.Output, sum.Cost = sum.Requests+u.Requests, sum.Refused+u.Refused, sum.Input+u.Input, sum.Output+u.Output, sum.Cost+u.Cost
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "\nLast 30 days: %d requests, %d of them refused; %d tokens in, %d out; %s.\n",
+		sum.Requests, sum.Refused, sum.Input, sum.Output, amount("cost", sum.Cost))
+	return nil
 }
 
 // amount writes a number of a dimension: money in dollars.

@@ -191,7 +191,7 @@ func TestTheKeysCommand(t *testing.T) {
 		want string
 	}{
 		{[]string{"list"}, "rpd=1 tpm=10k"}, {[]string{"list", "--tag", "x"}, made.ID}, {[]string{"list", "--search", "test"}, "file:test"},
-		{[]string{"show", "app"}, "client_key  rpd    1       0"}, {[]string{"show", made.ID}, "Max tokens"}, {[]string{"show", "file:test"}, "Source"},
+		{[]string{"show", "app"}, "client_key  rpd    1       1     0     0"}, {[]string{"show", made.ID}, "Max tokens"}, {[]string{"show", "file:test"}, "Source"},
 		{[]string{"edit", "app", "--limit", "rpd=5", "--limit", "tpm=", "--expires", "never", "--tag", ""}, "Limits      rpd=5\n"},
 		{[]string{"rotate", "app", "--grace", "0"}, "Key   sk-sluice-"},
 	} {

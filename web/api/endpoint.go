@@ -93,6 +93,18 @@ func (e *Endpoint) changes() bool {
 	return e.Audited || e.Method != http.MethodGet && !e.Quiet
 }
 
+// parameters says which parameters there are instead.
+func (e *Endpoint) parameters() string {
+	names := make([]string, len(e.Query))
+	for i, p := range e.Query {
+		names[i] = p.Name
+	}
+	if len(names) == 0 {
+		return ", and none at all"
+	}
+	return "; there are " + join(names)
+}
+
 func (e *Endpoint) status() int {
 	switch {
 	case e.Status != 0:

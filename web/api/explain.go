@@ -42,6 +42,7 @@ type Trail struct {
 	Outcome     string    `json:"outcome"`
 	Status      int       `json:"status"`
 	ErrorCode   string    `json:"error_code,omitempty"`
+	Error       string    `json:"error,omitempty"` // which limit refused, or what went wrong
 	LimitedBy   string    `json:"limited_by,omitempty"`
 	ShedReason  string    `json:"shed_reason,omitempty"`
 	Provider    string    `json:"provider,omitempty"`
@@ -96,7 +97,7 @@ func TrailOf(r *telemetry.Record) *Trail {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	t := &Trail{
 		ID: r.ID, ClientID: r.ClientID, Start: r.Start, Endpoint: r.Endpoint, Key: r.Key, Owner: r.Owner, Route: r.Route,
-		Priority: r.Priority, Outcome: r.Outcome, Status: r.Status, ErrorCode: r.ErrorCode, LimitedBy: r.LimitedBy,
+		Priority: r.Priority, Outcome: r.Outcome, Status: r.Status, ErrorCode: r.ErrorCode, Error: r.Error, LimitedBy: r.LimitedBy,
 		ShedReason: r.ShedReason, Provider: r.Provider, Account: r.Account, Model: r.ServedModel, Spared429: r.Spared,
 		QueueMS: ms(r.QueueWait), FirstByteMS: ms(r.FirstByte), DurationMS: ms(r.Duration),
 		EstimatedInput: r.EstimatedInput, EstimatedOutput: r.EstimatedOutput, Input: r.Input, Output: r.Output, CostNanoUSD: r.Cost,

@@ -99,7 +99,7 @@ func RequestEndpoints(l Ledger) []Endpoint {
 }
 
 func requestFilter(c *Call) (f ledger.Filter, err error) {
-	f = ledger.Filter{ID: c.Query("id"), ClientID: c.Query("client_id"), KeyID: c.Query("key_id"), Owner: c.Query("owner"), Route: c.Query("route"),
+	f = ledger.Filter{ID: c.Query("id"), ClientID: c.Query("client_id"), KeyID: keyID(c), Owner: c.Query("owner"), Route: c.Query("route"),
 		Model: c.Query("model"), Provider: c.Query("provider"), Account: c.Query("account"), Outcome: c.Query("outcome"), Fault: c.Query("fault"), Before: c.Query("after")}
 	if f.From, err = c.Time("from"); err != nil {
 		return f, err

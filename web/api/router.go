@@ -137,7 +137,7 @@ func (a *API) serve(e *Endpoint) http.HandlerFunc {
 func (c *Call) run(w http.ResponseWriter) (any, error) {
 	for name := range c.Request.URL.Query() {
 		if !c.endpoint.OtherQuery && !slices.ContainsFunc(c.endpoint.Query, func(p Param) bool { return p.Name == name }) {
-			return nil, BadRequest("unknown_parameter", "there is no parameter "+clip(name)+" here")
+			return nil, BadRequest("unknown_parameter", "there is no parameter "+clip(name)+" here"+c.endpoint.parameters())
 		}
 	}
 	for _, p := range c.endpoint.Query {

@@ -51,7 +51,7 @@ func spanParams() []Param {
 
 func narrowParams() []Param {
 	return []Param{
-		{Name: "key_id", About: "only this client key's"}, {Name: "owner", About: "only this owner's"}, {Name: "route", About: "only this route's"},
+		{Name: "key_id", About: "only this client key's, by its ID"}, {Name: "owner", About: "only this owner's"}, {Name: "route", About: "only this route's"},
 		{Name: "model", About: "only this upstream model's"}, {Name: "provider", About: "only this provider's"},
 	}
 }
@@ -88,9 +88,13 @@ func UsageEndpoints(l Ledger, now func() time.Time) []Endpoint {
 	}}
 }
 
+// keyID is the key that a query asks for, by the ID that a ClientKey has: rows have the
+// file's keys by their names.
+func keyID(c *Call) string { return strings.TrimPrefix(c.Query("key_id"), filePrefix) }
+
 func usageQuery(c *Call, now time.Time) (q ledger.UsageQuery, err error) {
 	wrong := map[string]string{}
-	q = ledger.UsageQuery{GroupBy: []string{ledger.ByDay}, Zone: time.UTC, KeyID: c.Query("key_id"), Owner: c.Query("owner"), Route: c.Query("route"),
+	q = ledger.UsageQuery{GroupBy: []string{ledger.ByDay}, Zone: time.UTC, KeyID: keyID(c), Owner: c.Query("owner"), Route: c.Query("route"),
 		Model: c.Query("model"), Provider: c.Query("provider")}
 	if g := c.Query("group_by"); g != "" {
 		q.GroupBy = strings.Split(g, ",")
