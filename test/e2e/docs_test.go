@@ -1,0 +1,214 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// documented is a gateway with the names that the documents use.
+func documented(t *testing.T) *gateway {
+	t.Helper()
+	_, url := upstream(t, open("a", "b"))
+	return start(t, `
+server: {admin_token: "{{token}}"}
+providers:
+  dashscope:
+    dialect: openai
+    preset: generic
+    base_url: `+url+`
+    accounts:
+      - {name: team-a, keys: [key-a], limits: [{models: ["*"], rpm: 600, tpm: 1M}]}
+      - {name: team-b, keys: [key-b]}
+routes:
+  qwen3-max: {targets: [dashscope/qwen3-max, dashscope/qwen-plus]}
+owners:
+  acme: {limits: {usd_per_month: 200}}
+client_keys:
+  - {name: demo, key: "{{key}}", owner: acme}
+`)
+}
+
+// blocks are the fenced blocks of a language in a document, below a heading where one is
+// named.
+func blocks(t *testing.T, file, heading, language string) []string {
+	t.Helper()
+	text := read(t, file)
+	if heading != "" {
+		_, below, found := strings.Cut(text, "\n## "+heading+"\n")
+		if !found {
+			t.Fatalf("%s has no heading %q", file, heading)
+		}
+		text, _, _ = strings.Cut(below, "\n## ")
+	}
+	var out []string
+	for _, m := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
+		out = append(out, m[1])
+	}
+	if len(out) == 0 {
+		t.Fatalf("%s has no lines to run", file)
+	}
+	return out
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// document is the gateway's own description of its admin API.
+type document struct {
+	Paths map[string]map[string]struct {
+		Summary, Description string
+	}
+}
+
+func (g *gateway) document() (d document) {
+	g.t.Helper()
+	g.manage(http.MethodGet, "/openapi.json", "", &d)
+	return d
+}
+
+// preamble makes curl fail where the answer is not a success, and answers what stands for
+// a reader's own values. A stream of events is read for a moment.
+const preamble = `
+set -euo pipefail
+curl() {
+	case "$*" in
+	*/events*) command curl -sS --fail-with-body --max-time 2 "$@" || [ $? -eq 28 ] ;;
+	*/report*) command curl -sS --fail-with-body --retry 100 --retry-delay 1 --retry-all-errors "$@" ;;
+	*) command curl -sS --fail-with-body "$@" || { echo " <- curl $*" >&2; return 1; } ;;
+	esac
+}
+latest() { command curl -sS -H "Authorization: Bearer $SLUICE_ADMIN_TOKEN" "$ADMIN/$1" | grep -o "\"$2\":\"[^\"]*\"" | head -n 1 | cut -d '"' -f 4; }
+stored() { command curl -sS -H "Authorization: Bearer $SLUICE_ADMIN_TOKEN" "$ADMIN/upstreams" | grep -o '"fingerprint":"[^"]*","source":"stored"' | cut -d '"' -f 4; }
+`
+
+// owns replaces what a reader puts in: NAME=key_... becomes the value of the example.
+func owns(g *gateway, script string) string {
+	for name, value := range map[string]string{
+		"KEY": `$(latest 'keys?owner=web-team' id)`, "REQUEST": `$(latest 'requests?outcome=ok' id)`, "SIMULATION": `$(latest simulate id)`,
+		"FINGERPRINT": `$(stored)`, "TOKEN_ID": `$(latest tokens id)`, "ACCOUNT": `$(latest accounts id)`,
+		"export ADMIN": g.admin + "/admin/api/v1", "export SLUICE_ADMIN_TOKEN": adminToken,
+	} {
+		script = regexp.MustCompile(`(?m)^`+name+`=(\S*\.\.\.|http://127\S*)`).ReplaceAllLiteralString(script, name+"="+value)
+	}
+	return script
+}
+
+func TestTheLinesOfTheAdminAPI(t *testing.T) {
+	g := documented(t)
+	for range 3 { // what the lines look at
+		if a := g.chat("qwen3-max", "Hello!"); a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	eventually(t, "the requests are in the ledger", func() bool { return strings.Contains(g.ask(http.MethodGet, "/requests?outcome=ok", "").body, "req_") })
+	dir := filepath.Dir(g.file)
+	trace := "TIMESTAMP,ContextTokens,GeneratedTokens,Model\n2026-01-01 00:00:00,100,20,qwen3-max\n2026-01-01 00:00:01,200,10,qwen3-max\n"
+	if err := os.WriteFile(filepath.Join(dir, "calls.csv"), []byte(trace), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script := preamble + owns(g, strings.Join(blocks(t, "../../docs/admin-api.md", "", "sh"), "\n"))
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	if out, err := cmd.Output(); err != nil {
+		t.Fatalf("%v: %s\nafter %s", err, errs.String(), out[max(0, len(out)-600):])
+	}
+}
+
+func TestTheAdminAPIIsDocumentedWhole(t *testing.T) {
+	served := documented(t).document()
+	t.Run("lines", func(t *testing.T) { everyOperationHasItsLine(t, served) })
+	t.Run("table", func(t *testing.T) { everyOperationIsInTheTable(t, served) })
+}
+
+// Every operation has a line to paste, but for the two that only a browser can do.
+func everyOperationHasItsLine(t *testing.T, served document) {
+	t.Helper()
+	lines := strings.Join(blocks(t, "../../docs/admin-api.md", "", "sh"), "\n")
+	called := map[string]bool{}
+	for line := range strings.Lines(lines) {
+		for _, c := range regexp.MustCompile(`curl [^|]*?\$ADMIN(/[^\s"'?)]*)`).FindAllStringSubmatch(line, -1) {
+			method := http.MethodGet
+			if strings.Contains(c[0]+line, " -d '") || strings.Contains(line, " -F ") || strings.Contains(line, "--data-binary") {
+				method = http.MethodPost
+			}
+			if m := regexp.MustCompile(`-X ([A-Z]+)`).FindStringSubmatch(line); m != nil {
+				method = m[1]
+			}
+			called[method+" "+c[1]] = true
+		}
+	}
+	names := regexp.MustCompile(`\{[^}]*\}`)
+	for path, methods := range served.Paths {
+		pattern := regexp.MustCompile("^" + names.ReplaceAllString(path, "[^/]+") + "$")
+		for method := range methods {
+			found := strings.HasPrefix(path, "/oidc/")
+			for c := range called {
+				m, p, _ := strings.Cut(c, " ")
+				found = found || strings.EqualFold(m, method) && pattern.MatchString(p)
+			}
+			if !found {
+				t.Errorf("docs/admin-api.md has no line for %s %s", strings.ToUpper(method), path)
+			}
+		}
+	}
+}
+
+func everyOperationIsInTheTable(t *testing.T, served document) {
+	t.Helper()
+	var rows []string
+	for path, methods := range served.Paths {
+		for method, o := range methods {
+			roles := "everybody, signed in or not"
+			if _, after, ok := strings.Cut(o.Description, "Roles: "); ok {
+				roles, _, _ = strings.Cut(after, ".")
+			}
+			rows = append(rows, fmt.Sprintf("%s\x00%s\x00| `%s %s` | %s | %s |\n", path, method, strings.ToUpper(method), path, roles, o.Summary))
+		}
+	}
+	slices.Sort(rows)
+	want := "| operation | roles | what it does |\n|---|---|---|\n"
+	for _, row := range rows {
+		want += row[strings.LastIndex(row, "\x00")+1:]
+	}
+	_, got, _ := strings.Cut(read(t, "../../docs/admin-api.md"), "<!-- operations -->\n")
+	got, _, _ = strings.Cut(got, "<!-- /operations -->")
+	if got != want {
+		t.Errorf("the table of docs/admin-api.md is not what is served; it has to be\n%s", want)
+	}
+}
+
+// What the documents link to is there.
+func TestLinksOfTheDocuments(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, "../../README.md", "../../ARCHITECTURE.md", "../../CHANGELOG.md", "../../README.ko.md") {
+		for _, m := range regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)]*)?\)`).FindAllStringSubmatch(read(t, file), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(file), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", filepath.Base(file), m[1])
+			}
+		}
+	}
+	for _, file := range files {
+		if name := "docs/" + filepath.Base(file); !strings.Contains(read(t, "../../README.md"), "("+name+")") {
+			t.Errorf("README.md does not name %s", name)
+		}
+	}
+}
