@@ -1,15 +1,12 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -72,28 +69,6 @@ func (c *Call) Time(name string) (time.Time, error) {
 	return time.Time{}, Invalid("the query cannot be used", map[string]string{name: "must be a moment such as 2027-01-31T18:00:00Z, or a date"})
 }
 
-// Decode reads the body's JSON into v; unknown names and anything after the value are
-// refused.
-func (c *Call) Decode(v any) error {
-	data, err := c.Read()
-	if err != nil {
-		return err
-	}
-	return decode(data, v)
-}
-
-func decode(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return BadRequest("invalid_json", "the body cannot be used: "+jsonProblem(err))
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return BadRequest("invalid_json", "the body holds more than one JSON value")
-	}
-	return nil
-}
-
 // Read reads the whole body, within the endpoint's bound.
 func (c *Call) Read() ([]byte, error) {
 	data, err := io.ReadAll(c.Request.Body)
@@ -106,15 +81,6 @@ func (c *Call) Read() ([]byte, error) {
 		return nil, BadRequest("invalid_body", "the body could not be read")
 	}
 	return data, nil
-}
-
-// jsonProblem words a decoding error without the parts of Go in it.
-func jsonProblem(err error) string {
-	var kind *json.UnmarshalTypeError
-	if errors.As(err, &kind) {
-		return fmt.Sprintf("%s must not be a %s", orElse(kind.Field, "it"), kind.Value)
-	}
-	return strings.TrimPrefix(err.Error(), "json: ")
 }
 
 func orElse(s, otherwise string) string {

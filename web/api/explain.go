@@ -154,12 +154,15 @@ func question(c *Call) (Question, error) {
 	if err != nil {
 		return Question{}, err
 	}
+	if err := wellFormed(data); err != nil {
+		return Question{}, err
+	}
+	var wrapped struct {
+		Request json.RawMessage `json:"request"`
+	}
+	if err := json.Unmarshal(data, &wrapped); err != nil || len(wrapped.Request) == 0 {
+		return Question{Request: data}, nil
+	}
 	var q Question
-	if err := json.Unmarshal(data, &q); err != nil {
-		return q, BadRequest("invalid_json", "the body is not JSON: "+jsonProblem(err))
-	}
-	if len(q.Request) == 0 {
-		q = Question{Request: data}
-	}
-	return q, nil
+	return q, decode(data, &q)
 }

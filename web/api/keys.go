@@ -212,11 +212,7 @@ func (k *keys) create(c *Call) (any, error) {
 	if err := c.Decode(&n); err != nil {
 		return nil, err
 	}
-	s, err := n.stored()
-	if err != nil {
-		return nil, err
-	}
-	made, secret, warnings, err := k.clients.CreateKey(c.Context(), s)
+	made, secret, warnings, err := k.clients.CreateKey(c.Context(), n.stored())
 	if err != nil {
 		return nil, err
 	}

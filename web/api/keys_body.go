@@ -36,19 +36,15 @@ type NewKey struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
-func (n *NewKey) stored() (auth.Stored, error) {
-	limits, wrong := limitTexts(n.Limits)
-	if len(wrong) > 0 {
-		return auth.Stored{}, wrong
-	}
+func (n *NewKey) stored() auth.Stored {
 	s := auth.Stored{
-		Name: n.Name, Owner: n.Owner, Priority: n.Priority, Weight: n.Weight, Models: n.Models, Limits: limits,
+		Name: n.Name, Owner: n.Owner, Priority: n.Priority, Weight: n.Weight, Models: n.Models, Limits: limitTexts(n.Limits),
 		MaxTokens: n.MaxTokens, AllowedIPs: n.AllowedIPs, Tags: n.Tags,
 	}
 	if n.ExpiresAt != nil {
 		s.ExpiresAt = n.ExpiresAt.UTC()
 	}
-	return s, nil
+	return s
 }
 
 // KeyEdit is what to change of a client key; what is left out stays.
@@ -80,6 +76,9 @@ func readKeyEdit(c *Call) (*KeyEdit, error) {
 // decodeEdit reads the body of an edit, and which fields are null, of which only some
 // may be.
 func decodeEdit(c *Call, v any, nullable ...string) (map[string]bool, error) {
+	if err := c.mustBeJSON(); err != nil {
+		return nil, err
+	}
 	data, err := c.Read()
 	if err != nil {
 		return nil, err
@@ -116,11 +115,7 @@ func cleared(null map[string]bool) []string { return slices.Sorted(maps.Keys(nul
 
 // apply makes the edit.
 func (e *KeyEdit) apply(k *auth.Stored) error {
-	limits, wrong := mergeLimits(k.Limits, e.Limits, e.null["limits"])
-	if len(wrong) > 0 {
-		return wrong
-	}
-	k.Limits = limits
+	k.Limits = mergeLimits(k.Limits, e.Limits, e.null["limits"])
 	set(&k.Name, e.Name)
 	set(&k.Priority, e.Priority)
 	set(&k.Weight, e.Weight)
@@ -152,9 +147,9 @@ func clearOr[T any](to, from *T, null bool) {
 }
 
 // mergeLimits changes the limits that are named; null removes one.
-func mergeLimits(old map[string]string, edit map[string]any, all bool) (map[string]string, auth.FieldErrors) {
+func mergeLimits(old map[string]string, edit map[string]any, all bool) map[string]string {
 	if edit == nil && !all {
-		return old, nil
+		return old
 	}
 	merged := map[string]string{}
 	if !all {
@@ -168,14 +163,14 @@ func mergeLimits(old map[string]string, edit map[string]any, all bool) (map[stri
 		}
 		given[name] = v
 	}
-	texts, wrong := limitTexts(given)
-	maps.Copy(merged, texts)
-	return merged, wrong
+	maps.Copy(merged, limitTexts(given))
+	return merged
 }
 
-// limitTexts turns limits of JSON into the texts that a file would hold.
-func limitTexts(limits map[string]any) (map[string]string, auth.FieldErrors) {
-	texts, wrong := map[string]string{}, auth.FieldErrors{}
+// limitTexts turns limits of JSON into the texts that a file would hold. What can be none
+// becomes a text that is refused with everything else that is wrong.
+func limitTexts(limits map[string]any) map[string]string {
+	texts := map[string]string{}
 	for name, v := range limits {
 		switch v := v.(type) {
 		case string:
@@ -183,10 +178,11 @@ func limitTexts(limits map[string]any) (map[string]string, auth.FieldErrors) {
 		case float64:
 			texts[name] = strconv.FormatFloat(v, 'f', -1, 64)
 		default:
-			wrong["limits."+clip(name)] = `must be a number, or a text such as "100k" or "25%"`
+			data, _ := json.Marshal(v) // what was decoded encodes
+			texts[name] = clip(string(data))
 		}
 	}
-	return texts, wrong
+	return texts
 }
 
 // limitsOf turns such texts into JSON: numbers where they are plain.
@@ -214,6 +210,9 @@ type Rotation struct {
 const defaultGrace = 24 * time.Hour
 
 func readRotation(c *Call) (r Rotation, grace time.Duration, err error) {
+	if err := c.mustBeJSON(); err != nil {
+		return r, 0, err
+	}
 	data, err := c.Read()
 	if err != nil {
 		return r, 0, err

@@ -179,11 +179,7 @@ func (o *owners) create(c *Call) (any, error) {
 	if err := c.Decode(&n); err != nil {
 		return nil, err
 	}
-	limits, wrong := limitTexts(n.Limits)
-	if len(wrong) > 0 {
-		return nil, wrong
-	}
-	s, err := o.clients.CreateOwner(c.Context(), auth.StoredOwner{Name: n.Name, Kind: n.Kind, Limits: limits, Tags: n.Tags})
+	s, err := o.clients.CreateOwner(c.Context(), auth.StoredOwner{Name: n.Name, Kind: n.Kind, Limits: limitTexts(n.Limits), Tags: n.Tags})
 	if err != nil {
 		return nil, err
 	}
@@ -201,11 +197,7 @@ func (o *owners) edit(c *Call) (any, error) {
 		return nil, err
 	}
 	s, warnings, err := o.clients.EditOwner(c.Context(), name, e.Version, func(s *auth.StoredOwner) error {
-		limits, wrong := mergeLimits(s.Limits, e.Limits, e.null["limits"])
-		if len(wrong) > 0 {
-			return wrong
-		}
-		s.Limits = limits
+		s.Limits = mergeLimits(s.Limits, e.Limits, e.null["limits"])
 		set(&s.Kind, e.Kind)
 		clearOr(&s.Tags, e.Tags, e.null["tags"])
 		return nil

@@ -67,7 +67,8 @@ func (d *desk) ask(method, path, body string, headers ...string) *httptest.Respo
 	}
 	w := httptest.NewRecorder()
 	d.ServeHTTP(w, r)
-	if s := w.Body.String(); strings.Contains(s, goodPassword) || strings.Contains(s, "argon2id$") || strings.Contains(s, `hash":`) {
+	unknown := `hash":"there is no such field` // the asker's own word
+	if s := strings.ReplaceAll(w.Body.String(), unknown, ""); strings.Contains(s, goodPassword) || strings.Contains(s, "argon2id$") || strings.Contains(s, `hash":`) {
 		d.t.Errorf("%s %s tells a secret: %s", method, path, s)
 	}
 	d.documented(r, w)

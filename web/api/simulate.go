@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -211,10 +210,12 @@ func parts(r *multipart.Reader, q *SimulationRequest) (io.Reader, error) {
 		}
 		switch p.FormName() {
 		case "job":
-			d := json.NewDecoder(io.LimitReader(p, maxSimulationRequest))
-			d.DisallowUnknownFields()
-			if err := d.Decode(q); err != nil {
-				return nil, BadRequest("invalid_json", "the part job cannot be used: "+jsonProblem(err))
+			data, err := io.ReadAll(io.LimitReader(p, maxSimulationRequest))
+			if err != nil {
+				return nil, BadRequest("invalid_body", "the part job could not be read")
+			}
+			if err := decode(data, q); err != nil {
+				return nil, err
 			}
 		case "trace":
 			return p, nil
