@@ -188,8 +188,18 @@ func everyOperationIsInTheTable(t *testing.T, served document) {
 	}
 	_, got, _ := strings.Cut(read(t, "../../docs/admin-api.md"), "<!-- operations -->\n")
 	got, _, _ = strings.Cut(got, "<!-- /operations -->")
-	if got != want {
-		t.Errorf("the table of docs/admin-api.md is not what is served; it has to be\n%s", want)
+	for line := range strings.Lines(want) {
+		if !strings.Contains(got, line) {
+			t.Errorf("the table of docs/admin-api.md lacks\n%s", line)
+		}
+	}
+	for line := range strings.Lines(got) {
+		if !strings.Contains(want, line) {
+			t.Errorf("nothing serves what the table of docs/admin-api.md has as\n%s", line)
+		}
+	}
+	if !t.Failed() && got != want {
+		t.Error("the table of docs/admin-api.md is in another order than by path and method")
 	}
 }
 
