@@ -54,7 +54,11 @@ func (s *service) configForSimulation(ctx context.Context, name string) (*config
 // be the file's own, and their values do not matter.
 func (s *service) parseForSimulation(text []byte) (*config.Config, error) {
 	st := s.settings.State()
-	return config.ParseWith("simulation", text, config.Options{
+	cfg, err := config.ParseWith("simulation", text, config.Options{
 		Env: placeholders(s.env), Run: placeholder, File: st.File, Known: []*config.Config{st.Config, st.File},
 	})
+	if err == nil {
+		s.override(cfg) // so that it differs from what is in force in what is written only
+	}
+	return cfg, err
 }

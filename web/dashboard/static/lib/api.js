@@ -30,11 +30,13 @@ export function url(path, query = {}) {
 }
 
 // call sends a request and answers what came back, as JSON or as text.
-export async function call(method, path, { query, body, text, type, headers, signal } = {}) {
+export async function call(method, path, { query, body, form, text, type, headers, signal } = {}) {
   const init = { method, headers: { accept: "application/json", ...headers }, credentials: "same-origin", signal };
   if (body !== undefined) {
     init.body = JSON.stringify(body);
     init.headers["content-type"] = "application/json";
+  } else if (form !== undefined) {
+    init.body = form;
   } else if (text !== undefined) {
     init.body = text;
     init.headers["content-type"] = type || "text/plain";

@@ -10,6 +10,7 @@ export const pages = () => [
   { name: "keys", key: "k", roles: everybody, load: () => import("../pages/keys.js") },
   { name: "requests", key: "q", roles: everybody, load: () => import("../pages/requests.js") },
   { name: "usage", key: "c", roles: everybody, load: () => import("../pages/usage.js") },
+  { name: "simulate", key: "m", roles: readers, load: () => import("../pages/simulate.js") },
   { name: "settings", key: "s", roles: readers, load: () => import("../pages/settings.js") },
   { name: "playground", key: "p", roles: ["admin", "operator"], load: () => import("../pages/playground.js") },
 ].map((p) => ({ ...p, title: t("page." + p.name) }));

@@ -2,7 +2,7 @@
 import uPlot from "../vendor/uplot.js";
 import { html, useEffect, useRef, useState } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
-import { count, day } from "../lib/format.js";
+import { count, day, span as duration } from "../lib/format.js";
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
@@ -28,12 +28,16 @@ const axisTimes = (_, marks, __, ___, step) => marks.map((v) => {
   return step >= 86400 ? `${d.getMonth() + 1}/${d.getDate()}` : `${two(d.getHours())}:${two(d.getMinutes())}` + (step < 60 ? ":" + two(d.getSeconds()) : "");
 });
 
+// axisElapsed are the marks of a time axis that begins at zero.
+const axisElapsed = { space: 76, incrs: [1, 5, 10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400], values: (_, marks) => marks.map((s) => (s ? duration(s * 1000) : "0")) };
+
 const empty = (v) => v === null || v === undefined;
 
 // Chart draws series over time. times are Unix seconds; a series is {label, colour, values, dash, fill}.
 // Charts of one group share the cursor; span keeps the axis to [from, to]. write writes a
-// value with its unit; daily: times are whole days.
-export function Chart({ title, times, series, group = "time", height = 132, write = count, span, daily }) {
+// value with its unit; daily: times are whole days; elapsed: they are seconds since a
+// beginning, and this is what they are called.
+export function Chart({ title, times, series, group = "time", height = 132, write = count, span, daily, elapsed }) {
   const ref = useRef();
   const plot = useRef();
   const bounds = useRef(span);
@@ -51,9 +55,9 @@ export function Chart({ title, times, series, group = "time", height = 132, writ
     plot.current = new uPlot({
       width: box.clientWidth || 400, height, cursor: { sync: { key: group }, y: false, points: { size: 6 } },
       legend: { live: true }, padding: [8, 8, 0, 0],
-      scales: { x: { time: true, range: (_, min, max) => bounds.current || [min, max] }, y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
-      axes: [{ ...axis, size: 28, space: 64, values: axisTimes, ...(daily && { incrs: [1, 2, 7, 14, 30].map((d) => d * 86400) }) }, { ...axis, size: 52, space: 34, values: (_, v) => v.map(write) }],
-      series: [{ label: t("req.at"), value: (u, v) => (empty(v) ? t("chart.last") : daily ? day(v * 1000) : new Date(v * 1000).toLocaleTimeString("en-GB")) }, ...series.map((s) => ({
+      scales: { x: { time: !elapsed, range: (_, min, max) => bounds.current || [min, max] }, y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
+      axes: [{ ...axis, size: 28, space: 64, values: axisTimes, ...(elapsed && axisElapsed), ...(daily && { incrs: [1, 2, 7, 14, 30].map((d) => d * 86400) }) }, { ...axis, size: 52, space: 34, values: (_, v) => v.map(write) }],
+      series: [{ label: elapsed || t("req.at"), value: (u, v) => (empty(v) ? t("chart.last") : elapsed ? duration(v * 1000) : daily ? day(v * 1000) : new Date(v * 1000).toLocaleTimeString("en-GB")) }, ...series.map((s) => ({
         label: s.label, stroke: colour(s.colour), width: 1.6, dash: s.dash, fill: s.fill ? colour(s.colour) + "33" : undefined, spanGaps: !!daily,
         points: { show: !!daily, size: 5 }, value: (u, v, i, at) => written(u, v, i, at),
       }))],
