@@ -17,7 +17,23 @@ func clip(s string) string {
 }
 
 // quote is a text for a message: quoted, shortened, on one line.
-func quote(s string) string { return strconv.Quote(clip(s)) }
+func quote(s string) string {
+	if credential(s) {
+		return "what seems to be a secret"
+	}
+	return strconv.Quote(clip(s))
+}
+
+// credential says that a word that stands where no secret belongs looks like one: somebody
+// has put a key into the wrong place, and a problem must not repeat it.
+func credential(s string) bool {
+	for _, begin := range []string{"sk-", "sk_", "gsk_", "xai-", "AIza", "AKIA", "Bearer "} {
+		if strings.HasPrefix(s, begin) && len(s) >= 16 {
+			return true
+		}
+	}
+	return false
+}
 
 // suggest names the known word that an unknown one was probably meant to be, or
 // all of them where they are few.

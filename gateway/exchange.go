@@ -118,7 +118,7 @@ func (x *exchange) finish() {
 			x.settleAll()
 			panic(p)
 		}
-		x.g.log.Error("panic while serving", "request_id", x.record.ID, "panic", p, "stack", string(debug.Stack()))
+		x.g.log.Error("panic while serving", "request_id", x.record.ID, "panic", telemetry.Panicked(p), "stack", string(debug.Stack()))
 		x.fail(errInternal(nil))
 	}
 	x.settleAll()

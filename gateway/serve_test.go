@@ -89,6 +89,24 @@ func TestAPanicLeavesNothingHeld(t *testing.T) {
 	}
 }
 
+// What a panic carries may be a caller's or a key: the log has its place, not its value.
+func TestAPanicTellsNoSecret(t *testing.T) {
+	g := newTestGateway(t, nil, func(r *http.Request) (*http.Response, error) {
+		panic("the header " + r.Header.Get("Authorization"))
+	})
+	var log bytes.Buffer
+	g.log = slog.New(slog.NewJSONHandler(&log, nil))
+	w := chat(g.Handler(), []byte(`{"model":"m","messages":[{"role":"user","content":"a-prompt"}]}`))
+	if w.Code != 500 || !strings.Contains(log.String(), "panic while serving") || !strings.Contains(log.String(), "serve_test.go") {
+		t.Fatalf("%d %s", w.Code, log.String())
+	}
+	for _, secret := range []string{"key-a", testKey, "a-prompt"} {
+		if strings.Contains(log.String()+w.Body.String(), secret) {
+			t.Errorf("%q is told: %s %s", secret, log.String(), w.Body)
+		}
+	}
+}
+
 func BenchmarkServe(b *testing.B) {
 	for name, size := range map[string]int{"1KB": 1 << 10, "20KB": 20 << 10} {
 		b.Run(name, func(b *testing.B) {

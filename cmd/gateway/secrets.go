@@ -121,18 +121,18 @@ func secretsStatus(ctx context.Context, cmd *cobra.Command, db database, box *va
 
 // sealedVersions counts the sealed configurations by their key.
 func sealedVersions(ctx context.Context, db database) (map[string]int, error) {
-	versions, err := db.ConfigHistory(ctx, 1000)
-	if err != nil {
+	latest, err := db.ConfigHistory(ctx, 1)
+	if err != nil || len(latest) == 0 {
 		return nil, err
 	}
 	count := map[string]int{}
-	for _, v := range versions {
-		if !v.Sealed {
-			continue
-		}
-		whole, err := db.ConfigVersion(ctx, v.N)
+	for n := latest[0].N; n > 0; n-- { // none is ever taken out
+		whole, err := db.ConfigVersion(ctx, n)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("configuration %d: %w", n, err)
+		}
+		if !whole.Sealed {
+			continue
 		}
 		if id, err := vault.SealedWith(whole.Text); err == nil {
 			count[id]++

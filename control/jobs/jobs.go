@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"github.com/sluice-gateway/sluice/config"
 	"github.com/sluice-gateway/sluice/simulation"
 	"github.com/sluice-gateway/sluice/simulation/report"
+	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web/api"
 )
 
@@ -144,7 +144,7 @@ func (s *Jobs) play(p *playing) {
 		defer close(ended)
 		defer func() {
 			if r := recover(); r != nil {
-				err = fmt.Errorf("panic: %v", r)
+				err = errors.New("panic: " + telemetry.Panicked(r))
 			}
 		}()
 		stepBack()

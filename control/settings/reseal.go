@@ -15,11 +15,11 @@ type Resealer interface {
 // Reseal seals the texts of all versions with the current key, as a rotation of keys
 // needs it, and answers how many it has changed. After an error it can be called again.
 func Reseal(ctx context.Context, store history.Store, r Resealer) (changed int, err error) {
-	versions, err := store.ConfigHistory(ctx, 1000)
+	versions, err := store.ConfigHistory(ctx, 1)
 	if err != nil || len(versions) == 0 {
 		return 0, err
 	}
-	for n := versions[0].N; n > 0; n-- {
+	for n := versions[0].N; n > 0; n-- { // none is ever taken out
 		v, err := store.ConfigVersion(ctx, n)
 		if err != nil {
 			return changed, fmt.Errorf("version %d: %w", n, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/sluice-gateway/sluice/telemetry"
 	"github.com/sluice-gateway/sluice/web/access"
 )
 
@@ -206,7 +207,7 @@ func (a *API) recovered(w http.ResponseWriter, e *Endpoint) {
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}
-	a.o.Log.Error("panic in the admin API", "operation", e.ID, "panic", p, "stack", string(debug.Stack()))
+	a.o.Log.Error("panic in the admin API", "operation", e.ID, "panic", telemetry.Panicked(p), "stack", string(debug.Stack()))
 	write(w, &Error{Status: http.StatusInternalServerError, Code: "internal", Message: "something went wrong inside; the log says what"})
 }
 
