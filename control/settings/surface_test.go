@@ -176,7 +176,7 @@ func TestTargetsThroughTheAPI(t *testing.T) {
 	if status != 200 || r.Targets[0].String() != "one/o3" || r.Targets[0].Weight != 3 || !r.Targets[1].Paused || len(r.FallbackOn) != 1 {
 		t.Errorf("%d %s %v", status, body, r)
 	}
-	if status, body = do("viewer", "GET", "/routes/a%2Fb", ""); status != 200 || !strings.Contains(body, `{"target":"one/o3","weight":3,"paused":false}`) {
+	if status, body = do("viewer", "GET", "/routes/a%2Fb", ""); status != 200 || !strings.Contains(body, `{"target":"one/o3","weight":3,"paused":false,"groups":["one/default/o3"]}`) {
 		t.Errorf("%d %s", status, body)
 	}
 	_, body = do("viewer", "GET", "/openapi.json", "")
