@@ -168,7 +168,7 @@ func rowChange(from, to any) any {
 // it is a picture of the last 256 attempts, and no hurry.
 const (
 	statisticsEvery = 5
-	accountUrgency  = .05 // a bucket that has moved by a twentieth goes first
+	accountUrgency  = .005 // a bucket that has moved by a two-hundredth goes first
 )
 
 // accountChanges are the patches of the accounts that have changed.
@@ -184,7 +184,7 @@ func (v *view) accountChanges(to *api.State) (out []change) {
 		if age := v.age(upstreamsSection, id); reflect.DeepEqual(stance(was), stance(u)) {
 			part := was
 			if part.InFlight = u.InFlight; age >= statisticsEvery {
-				part.Latency, part.Failures = u.Latency, u.Failures
+				part.Latency, part.Failures, part.Keys = u.Latency, u.Failures, u.Keys
 			}
 			u, c.urgency = part, accountUrgency*float64(age)
 		}
@@ -196,8 +196,7 @@ func (v *view) accountChanges(to *api.State) (out []change) {
 	return out
 }
 
-// stance is an account without what moves all the time. A key's calls in flight are told
-// when something else of the keys is.
+// stance is an account without what moves all the time.
 func stance(u api.Upstream) api.Upstream {
 	u.InFlight, u.Latency, u.Failures = 0, api.Latency{}, nil
 	u.Keys = slices.Clone(u.Keys)

@@ -26,6 +26,21 @@ export function merge(target, change) {
   return out;
 }
 
+// What ends is told to the page a few times a second: nobody reads faster, and each time
+// costs the rows that are seen.
+const pace = 250;
+let ended = [];
+let telling = null;
+
+function end(row) {
+  ended.push(row);
+  telling ??= setTimeout(() => {
+    telling = null;
+    tail.set((list) => [...ended.reverse(), ...list].slice(0, kept));
+    ended = [];
+  }, pace);
+}
+
 let source = null;
 let retry = null;
 let pause = 500;
@@ -47,7 +62,7 @@ export function open() {
   source.addEventListener("patch", data((v) => live.set((s) => merge(s, v))));
   for (const kind of ["request", "alert", "key", "config", "audit"]) {
     source.addEventListener(kind, data((v) => {
-      if (kind === "request") tail.set((list) => [v, ...list].slice(0, kept));
+      if (kind === "request") end(v);
       listeners.forEach((f) => f(kind, v));
     }));
   }

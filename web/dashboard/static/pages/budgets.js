@@ -10,6 +10,7 @@ import { Row, Head, Bar, Legend, per, when, useOrder, bucketID } from "../parts/
 import { Loading, Empty } from "../parts/states.js";
 import { Search } from "../parts/field.js";
 import { Dialog } from "../parts/dialog.js";
+import { LazyRows } from "../parts/lazy.js";
 import { Tabs } from "../parts/chips.js";
 
 const scopes = ["upstream", "owner", "route", "client_key"];
@@ -51,7 +52,7 @@ export function Page({ at }) {
       <${Search} label=${t("budget.search")} value=${at.query.q || ""} set=${(q) => refine({ q })} /></div>
     <${Tabs} label=${t("page.budgets")} at=${scope} tabs=${scopes.filter((s) => count(s) || s === scope).map((s) => ({ name: s, href: href("budgets", [], { scope: s }), label: `${t("scope." + s)} (${count(s)})` }))} />
     ${rows.length === 0 ? html`<${Empty}><p>${t(words ? "list.nothing" : "budget.none." + scope)}</p><//>`
-      : html`<section class="band"><${Head} /><div class="strips">${rows.map((b) => html`<${Row} key=${bucketID(b)} bucket=${b} typical=${state.now.typical} onOpen=${() => setOpen(bucketID(b))} />`)}</div><${Legend} /></section>`}
+      : html`<section class="band"><${Head} /><div class="strips"><${LazyRows} rows=${rows} height=${31} row=${(b) => html`<${Row} key=${bucketID(b)} bucket=${b} typical=${state.now.typical} onOpen=${() => setOpen(bucketID(b))} />`} /></div><${Legend} /></section>`}
     ${scope === "client_key" && count(scope) >= 100 && html`<p class="quiet small">${t("budget.keys.most")}</p>`}
     ${open && state.budgets[open] && html`<${Detail} bucket=${state.budgets[open]} typical=${state.now.typical} close=${() => setOpen(null)} />`}`;
 }

@@ -1,8 +1,8 @@
 // Keys and owners: who may call, how much, and what they have used.
-import { html, useMemo, useState } from "../lib/dom.js";
+import { html, useState } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { all, get, patch, post, remove } from "../lib/api.js";
-import { useLoad } from "../lib/load.js";
+import { useLoad, usePages, useCalm } from "../lib/load.js";
 import { href, refine, go } from "../lib/router.js";
 import { clock, count, day, span } from "../lib/format.js";
 import { can, operators, who } from "../lib/who.js";
@@ -99,13 +99,12 @@ const columns = () => [
 ];
 
 function Keys({ words, owners }) {
-  const { data, error, again } = useLoad(() => all("/keys", { limit: 500 }), []);
+  const { rows, whole, error, again, more } = usePages("/keys", { search: useCalm(words) });
   const [open, setOpen] = useState(null);
-  const rows = useMemo(() => (data || []).filter((k) => `${k.name} ${k.owner} ${(k.tags || []).join(" ")} ${k.id} ${k.hint}`.toLowerCase().includes(words.toLowerCase())), [data, words]);
   if (error) return html`<${Failure} error=${error} again=${again} />`;
-  if (!data) return html`<${Loading} />`;
-  return html`<div class="row">${can(...operators) && html`<button class="main" onClick=${() => setOpen("create")}>${t("key.create")}</button>`}<span class="quiet small">${t("key.count", { n: rows.length })}</span></div>
-    ${rows.length ? html`<${List} label=${t("page.keys")} rows=${rows} columns=${columns()} rowKey=${(k) => k.id} onOpen=${(k) => go("keys", [k.id])} />` : html`<${Empty}><p>${t(words ? "list.nothing" : "key.none")}</p><//>`}
+  if (!rows) return html`<${Loading} />`;
+  return html`<div class="row">${can(...operators) && html`<button class="main" onClick=${() => setOpen("create")}>${t("key.create")}</button>`}<span class="quiet small">${whole ? t("key.count", { n: rows.length }) : t("key.first", { n: rows.length })}</span></div>
+    ${rows.length ? html`<${List} label=${t("page.keys")} rows=${rows} columns=${columns()} rowKey=${(k) => k.id} onOpen=${(k) => go("keys", [k.id])} onEnd=${more} />` : html`<${Empty}><p>${t(words ? "list.nothing" : "key.none")}</p><//>`}
     ${open === "create" && html`<${Create} owners=${owners} close=${() => setOpen(null)} done=${(made) => { setOpen({ made }); again(); }} />`}
     ${open?.made && html`<${Secret} made=${open.made} close=${() => setOpen(null)} />`}`;
 }

@@ -15,6 +15,7 @@ import { reason } from "../parts/reason.js";
 import { Ago } from "../parts/time.js";
 import { Dialog, Confirm } from "../parts/dialog.js";
 import { Search, Text } from "../parts/field.js";
+import { Lazy } from "../parts/lazy.js";
 import { Loading, Failure, Empty } from "../parts/states.js";
 import { Trouble, useForm } from "../parts/keyform.js";
 import { say, complain } from "../parts/toast.js";
@@ -127,6 +128,6 @@ export function Page({ at }) {
     ${providers.map((p) => html`<div key=${p} class="stack"><div class="row"><h2>${p}</h2><span class="quiet small">${t("up.accounts", { n: rows.filter((u) => u.provider === p).length })}</span><span class="grow"></span>
       ${wish(p) !== "enabled" && html`<${Chip} state=${wish(p)} />`}
       ${can(...operators) && (wish(p) === "enabled" ? ["draining", "disabled"] : ["enabled"]).map((to) => html`<button key=${to} class="plain" onClick=${() => setOpen({ provider: p, to, from: wish(p) })}>${t("up.all." + to)}</button>`)}</div>
-      ${rows.filter((u) => u.provider === p).map((u) => html`<${Account} key=${u.account} up=${u} state=${state} again=${again} />`)}</div>`)}
+      ${rows.filter((u) => u.provider === p).map((u, i) => html`<${Lazy} key=${u.account} early=${i < 3} height=${230} make=${() => html`<${Account} up=${u} state=${state} again=${again} />`} />`)}</div>`)}
     ${open && html`<${Change} at=${path(open.provider)} name=${open.provider} from=${open.from} to=${open.to} close=${() => setOpen(null)} done=${again} />`}`;
 }
