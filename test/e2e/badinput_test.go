@@ -66,6 +66,8 @@ func (g *gateway) writes() (all []write) {
 				w.most = 20 << 20
 			case "/simulate":
 				w.most = 55 << 20
+			case "/simulate/check":
+				w.most = 5 << 20
 			}
 			all = append(all, w)
 		}
@@ -240,7 +242,7 @@ func hostileTexts(t *testing.T, g *gateway, w write, path string) {
 			}
 			data, _ := json.Marshal(body)
 			a := g.send(w.method, path, strings.NewReader(string(data)))
-			if a.status >= 500 || a.status < 300 && strings.Contains(text, "\x00") && w.path != "/config/validate" { // which says that it is not valid
+			if a.status >= 500 || a.status < 300 && strings.Contains(text, "\x00") && w.path != "/config/validate" && w.path != "/simulate/check" { // those say what is wrong as their answer
 				t.Errorf("%s %.200s: %d %.300s", w, data, a.status, a.body)
 			}
 		}

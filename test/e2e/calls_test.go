@@ -262,6 +262,33 @@ func TestSIGTERMDrains(t *testing.T) {
 	}
 }
 
+// Who does not want to wait for open calls sends a second signal.
+func TestASecondSignalEndsTheDrain(t *testing.T) {
+	o := open("a")
+	o.FirstToken = time.Minute
+	_, url := upstream(t, o)
+	g := start(t, strings.Replace(one(url, ""), "first_byte: 2s", "first_byte: 2m", 1))
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		req, _ := http.NewRequest(http.MethodPost, g.api+"/v1/chat/completions", strings.NewReader(chatBody("m", "hi")))
+		req.Header.Set("Authorization", "Bearer "+key)
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	eventually(t, "the call is under way", func() bool {
+		return strings.Contains(do(t, get(t, g.admin+"/metrics")).body, "sluice_in_flight 1")
+	})
+	_ = g.cmd.Process.Signal(syscall.SIGTERM)
+	eventually(t, "it drains", func() bool { return strings.Contains(g.log.String(), `"draining"`) })
+	_ = g.cmd.Process.Signal(syscall.SIGTERM)
+	<-gone
+	if log := g.log.String(); strings.Contains(log, `"stopped"`) {
+		t.Errorf("it ended in order:\n%s", log)
+	}
+}
+
 func TestEveryTierRefusesInItsOwnName(t *testing.T) {
 	_, url := upstream(t, open("a"))
 	plain := one(url, "")

@@ -222,3 +222,45 @@ func TestLinksOfTheDocuments(t *testing.T) {
 		}
 	}
 }
+
+// sources are the files of the program itself.
+func sources(t *testing.T) (text string) {
+	t.Helper()
+	for _, dir := range []string{"alerts", "auth", "budget", "cmd", "control", "fallback", "gateway", "ledger", "shedding", "store", "telemetry", "vault", "web"} {
+		err := filepath.WalkDir("../../"+dir, func(path string, _ os.DirEntry, err error) error {
+			if err == nil && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+				text += read(t, path)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return text
+}
+
+// What the log says and what is measured is in the page for operators, and that page
+// names nothing else.
+func TestOperatorsFindLinesAndMetrics(t *testing.T) {
+	page, code := read(t, "../../docs/operations.md"), sources(t)
+	said := regexp.MustCompile(`(?i)(?:log|Log)(?:\(\))?\.(?:Info|Warn|Error)\("([^"]+)"`).FindAllStringSubmatch(code, -1)
+	if len(said) < 50 {
+		t.Fatalf("only %d lines of the log were found", len(said))
+	}
+	for _, m := range said {
+		if !strings.Contains(page, "`"+m[1]+"`") {
+			t.Errorf("docs/operations.md does not explain the log's %q", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\| (?:info|warn|error) \| `+"`([^`]+)`").FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(code, `"`+m[1]+`"`) {
+			t.Errorf("nothing logs %q any more", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile("sluice_([a-z0-9_]+)").FindAllStringSubmatch(page, -1) {
+		if !strings.Contains(code, `"`+m[1]+`"`) && !strings.Contains(code, `"sluice_`+m[1]+`"`) {
+			t.Errorf("there is no metric sluice_%s", m[1])
+		}
+	}
+}
