@@ -40,6 +40,12 @@ export function span(ms) {
   return unit("d", Math.round(s / 86400));
 }
 
+// whole writes an age in whole units, coarser the longer it is.
+export function whole(ms) {
+  if (ms < 59_500) return unit("s", Math.max(1, Math.round(ms / 1e3)));
+  return span(ms < 36e5 ? Math.round(ms / 6e4) * 6e4 : Math.round(ms / 36e5) * 36e5);
+}
+
 // took writes a duration that was measured, with three significant digits.
 export function took(ms) {
   if (ms === null || ms === undefined || Number.isNaN(ms) || ms < 0) return "–";

@@ -27,3 +27,12 @@ answer, err := client.Chat.Completions.New(ctx, openai.ChatCompletionNewParams{
 };
 
 export const sampleNames = { curl: "curl", python: "Python", node: "Node", go: "Go" };
+
+// apiOf is where applications call, as this browser would write it: an address of this
+// machine alone means nothing to whoever looks from another one.
+export function apiOf(about) {
+  const at = new URL(about?.api || "http://127.0.0.1:8080");
+  const local = /^(localhost|127\..*|\[::1?\]|0\.0\.0\.0)$/;
+  if (/^(0\.0\.0\.0|\[::\])$/.test(at.hostname) || (local.test(at.hostname) && !local.test(location.hostname))) at.hostname = location.hostname;
+  return at.origin;
+}

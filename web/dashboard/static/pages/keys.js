@@ -1,14 +1,18 @@
 // Keys and owners: who may call, how much, and what they have used.
-import { html, useState } from "../lib/dom.js";
-import { t } from "../lib/i18n.js";
+import { html, useMemo, useState } from "../lib/dom.js";
+import { t, known } from "../lib/i18n.js";
 import { all, get, patch, post, remove } from "../lib/api.js";
 import { useLoad, usePages, useCalm } from "../lib/load.js";
 import { href, refine, go } from "../lib/router.js";
-import { clock, count, day, span } from "../lib/format.js";
+import { count, day, money, span } from "../lib/format.js";
 import { can, operators, who } from "../lib/who.js";
-import { samples, sampleNames } from "../lib/samples.js";
+import { useStore } from "../lib/store.js";
+import { live } from "../lib/live.js";
 import { List } from "../parts/list.js";
-import { Row, Bar } from "../parts/strip.js";
+import { Row, Head, Mini, scarcity } from "../parts/strip.js";
+import { Figure } from "../parts/chart.js";
+import { Lines } from "../parts/firstcall.js";
+import { Ago } from "../parts/time.js";
 import { Chip, Tabs, Tag } from "../parts/chips.js";
 import { Dialog, Confirm } from "../parts/dialog.js";
 import { Search, Text, Choice, Code } from "../parts/field.js";
@@ -21,15 +25,22 @@ const stateOf = (k) => (k.state === "active" ? "enabled" : k.state);
 // Secret shows a new key, once, with lines to paste.
 function Secret({ made, close }) {
   const { data: about } = useLoad(() => get("/about"));
-  const [kind, setKind] = useState("curl");
-  const model = (made.models || []).find((m) => !m.includes("*")) || about?.routes?.[0] || "MODEL";
+  const model = (made.models || []).find((m) => !m.includes("*")) || about?.routes?.find((r) => (made.models || ["*"]).some((m) => matches(m, r))) || "MODEL";
   return html`<${Dialog} title=${t("key.made", { name: made.name })} close=${close} wide>
     <p class="notice waiting">${t("key.once")}</p>
+    ${made.warnings?.map((w) => html`<p key=${w} class="notice">${w}</p>`)}
     <${Code} text=${made.key} label=${t("key.secret")} />
-    <div class="row">${Object.entries(sampleNames).map(([name, label]) => html`<button key=${name} aria-pressed=${kind === name} onClick=${() => setKind(name)}>${label}</button>`)}</div>
-    <${Code} text=${samples[kind]({ api: about?.api || "http://127.0.0.1:8080", key: made.key, model })} label=${sampleNames[kind]} />
+    <p class="soft">${t("key.lines", { model })}</p>
+    <${Lines} about=${about} secret=${made.key} model=${model} />
+    <div class="row end"><button class="main" onClick=${close}>${t("key.copied")}</button></div>
   <//>`;
 }
+
+// matches says whether a pattern, in which * stands for any text, is for a route.
+const matches = (pattern, route) => new RegExp("^" + pattern.split("*").map((x) => x.replace(/[^\w]/g, "\\$&")).join(".*") + "$").test(route);
+
+// ledgerID is what the ledger calls a key: those of the file by their names.
+const ledgerID = (row) => (row.source === "file" ? row.name : row.id);
 
 function Create({ close, done, owners }) {
   const { data: about } = useLoad(() => get("/about"));
@@ -53,10 +64,48 @@ function Rotate({ row, close, done }) {
     <${Choice} label=${t("key.grace")} value=${grace} set=${setGrace} options=${[["0s", t("key.grace.none")], ["1h", span(36e5)], ["24h", span(864e5)], ["168h", span(7 * 864e5)]]} /><//>`;
 }
 
+// useUsage is what a key has used on each of the last days, in the viewer's zone.
+function useUsage(row) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const from = useMemo(() => { const d = new Date(); d.setHours(0, 0, 0, 0); d.setDate(d.getDate() - 29); return d; }, []);
+  const { data } = useLoad(() => (row ? get("/usage", { group_by: "day", key_id: ledgerID(row), zone, from: from.toISOString() }) : Promise.resolve(null)), [row?.id], 30_000);
+  return useMemo(() => {
+    if (!data) return null;
+    const at = new Map(data.data.map((r) => [r.group.day, r]));
+    return Array.from({ length: 30 }, (_, i) => { const d = new Date(from); d.setDate(d.getDate() + i); return at.get(day(d)) || null; });
+  }, [data]);
+}
+
+// Revoke asks with what the key does now.
+function Revoke({ row, days, close, again }) {
+  const today = days?.at(-1)?.requests || 0;
+  return html`<${Confirm} title=${t("key.revoke", { name: row.name })} says=${t(today ? "key.revoke.busy" : "key.revoke.idle", { n: count(today) })} verb=${t("key.revoke.verb")} close=${close}
+    act=${async () => { await remove("/keys/" + row.id); say(t("key.revoked", { name: row.name })); again(); }}><p>${t("key.revoke.says")}</p><p class="quiet">${t("key.revoke.instead")}</p><//>`;
+}
+
+// Sums are what was used in the last days, with a line of them.
+function Sums({ days }) {
+  const sum = (f) => (days || []).reduce((a, r) => a + (r ? f(r) : 0), 0);
+  const line = (f) => (days || []).map((r) => (r ? f(r) : 0));
+  const tokens = (r) => r.input_tokens + r.output_tokens;
+  const figure = (label, f, write) => html`<${Figure} label=${label} value=${days ? write(sum(f)) : "–"} unit="" spark=${line(f)} about=${t("key.today", { n: write(days?.at(-1) ? f(days.at(-1)) : 0) })} />`;
+  return html`<div class="figures">${figure(t("now.requests"), (r) => r.requests, count)}${figure(t("tokens"), tokens, count)}${figure(t("cost"), (r) => r.cost_nano_usd, money)}${figure(t("usage.refused"), (r) => r.refused, count)}</div>`;
+}
+
+// Limited are a key's limits as strips: live where the stream has them.
+function Limited({ row }) {
+  const state = useStore(live);
+  const name = row.name;
+  const rows = (row.usage || []).map((b) => state?.budgets?.[`${b.scope}/${b.name}/${b.limit}`] || b);
+  if (!rows.length) return html`<p class="quiet">${t(Object.keys(row.limits || {}).length ? "key.unused" : "key.unlimited")}</p>`;
+  return html`<${Head} /><div class="strips">${rows.map((b) => html`<${Row} key=${b.scope + b.limit} bucket=${b.scope === "client_key" ? { ...b, name } : b} typical=${state?.now?.typical} />`)}</div>`;
+}
+
 function Detail({ id, owners }) {
   const { data: row, error, again } = useLoad(() => get("/keys/" + encodeURIComponent(id)), [id], 5000);
+  const days = useUsage(row);
   const [open, setOpen] = useState(null);
-  if (error) return html`<${Failure} error=${error} again=${again} />`;
+  if (error && !row) return html`<${Failure} error=${error} again=${again} />`;
   if (!row) return html`<${Loading} />`;
   const act = can(...operators);
   const toggle = async () => {
@@ -69,33 +118,45 @@ function Detail({ id, owners }) {
   };
   const done = (text) => (made) => { setOpen(made?.key ? { kind: "secret", made } : null); if (text) say(text); again(); };
   return html`<div class="pagehead"><a href=${href("keys")}>← ${t("page.keys")}</a><h1>${row.name}</h1><${Chip} state=${stateOf(row)} /><span class="grow"></span>
+      ${row.source === "file" && html`<span class="quiet small">${t("key.infile")}</span>`}
       ${!row.revoked_at && row.source !== "file" && html`${act && html`<button onClick=${() => setOpen({ kind: "edit" })}>${t("edit")}</button>`}
         <button onClick=${() => setOpen({ kind: "rotate" })}>${t("key.rotate.verb")}</button>
         ${act && html`<button onClick=${toggle}>${t(row.disabled ? "enable" : "disable")}</button><button class="danger" onClick=${() => setOpen({ kind: "revoke" })}>${t("key.revoke.verb")}</button>`}`}</div>
-    <section class="band"><dl class="pairs">
-      <dt>ID</dt><dd class="mono">${row.id}</dd><dt>${t("key.hint")}</dt><dd class="mono">…${row.hint}</dd>
+    <section class="band"><header><h2>${t("key.usage")}</h2></header><${Limited} row=${row} /></section>
+    <section class="band"><header><h2>${t("key.days")}</h2><span class="grow"></span><a href=${href("usage", [], { key_id: ledgerID(row), days: "30" })}>${t("key.history")}</a> <a href=${href("requests", ["past"], { key_id: ledgerID(row) })}>${t("key.requests")}</a></header><${Sums} days=${days} /></section>
+    <section class="band"><header><h2>${t("key.what")}</h2></header><dl class="pairs">
+      <dt>ID</dt><dd class="mono">${row.id}</dd>${row.hint && html`<dt>${t("key.hint")}</dt><dd class="mono">…${row.hint}</dd>`}
       <dt>${t("key.owner")}</dt><dd>${row.owner ? html`<a href=${href("keys", ["owners"], { q: row.owner })}>${row.owner}</a>` : "–"}</dd>
       <dt>${t("key.priority")}</dt><dd>${t("class." + row.priority)} · ${t("key.weight")} ${row.weight}</dd><dt>${t("key.models")}</dt><dd>${(row.models || []).join(", ")}</dd>
-      <dt>${t("key.max_tokens")}</dt><dd>${row.max_tokens ? count(row.max_tokens) : "–"}</dd><dt>${t("key.ips")}</dt><dd>${(row.allowed_ips || []).join(", ") || t("key.ips.all")}</dd>
-      <dt>${t("key.expires")}</dt><dd>${row.expires_at ? clock(row.expires_at) : t("never")}</dd>
-      ${row.old_key_until && new Date(row.old_key_until) > new Date() && html`<dt>${t("key.old")}</dt><dd>${clock(row.old_key_until)}</dd>`}
-      <dt>${t("key.created")}</dt><dd>${row.source === "file" ? t("infile") : clock(row.created_at)}</dd>${row.tags?.length > 0 && html`<dt>${t("key.tags")}</dt><dd>${row.tags.map((x) => html`<${Tag} key=${x}>${x}<//>`)}</dd>`}
+      <dt>${t("key.limits")}</dt><dd>${written(row.limits)}</dd>
+      <dt>${t("key.max_tokens")}</dt><dd>${row.max_tokens ? count(row.max_tokens) : t("key.uncapped")}</dd><dt>${t("key.ips")}</dt><dd>${(row.allowed_ips || []).join(", ") || t("key.ips.all")}</dd>
+      <dt>${t("key.expires")}</dt><dd>${row.expires_at ? html`<${Ago} at=${row.expires_at} />` : t("never")}</dd>
+      ${row.old_key_until && new Date(row.old_key_until) > new Date() && html`<dt>${t("key.old")}</dt><dd><${Ago} at=${row.old_key_until} /></dd>`}
+      <dt>${t("key.created")}</dt><dd>${row.source === "file" ? t("infile") : html`<${Ago} at=${row.created_at} />`}</dd>${row.tags?.length > 0 && html`<dt>${t("key.tags")}</dt><dd>${row.tags.map((x) => html`<${Tag} key=${x}>${x}<//>`)}</dd>`}
     </dl></section>
-    <section class="band"><header><h2>${t("key.usage")}</h2></header>
-      ${row.usage?.length ? html`<div class="strips">${row.usage.map((b) => html`<${Row} key=${b.scope + b.limit} bucket=${b} />`)}</div>` : html`<p class="quiet">${t(Object.keys(row.limits || {}).length ? "key.unused" : "key.unlimited")}</p>`}
-      <p><a href=${href("usage", [], { key_id: row.id })}>${t("key.history")}</a> · <a href=${href("requests", ["past"], { key_id: row.id })}>${t("page.requests")}</a></p></section>
     ${open?.kind === "edit" && html`<${Edit} row=${row} owners=${owners} close=${() => setOpen(null)} done=${done(t("saved"))} />`}
     ${open?.kind === "rotate" && html`<${Rotate} row=${row} close=${() => setOpen((o) => (o?.kind === "rotate" ? null : o))} done=${done()} />`}
     ${open?.kind === "secret" && html`<${Secret} made=${open.made} close=${() => setOpen(null)} />`}
-    ${open?.kind === "revoke" && html`<${Confirm} title=${t("key.revoke", { name: row.name })} says=${t("key.revoke.says")} verb=${t("key.revoke.verb")} close=${() => setOpen(null)} act=${async () => { await remove("/keys/" + row.id); say(t("key.revoked", { name: row.name })); again(); }} />`}`;
+    ${open?.kind === "revoke" && html`<${Revoke} row=${row} days=${days} close=${() => setOpen(null)} again=${again} />`}`;
+}
+
+// written are limits as they stand in the configuration, with their units.
+const written = (limits) => Object.entries(limits || {}).map(([n, v]) => `${known("limit." + n) ? t("limit." + n) : n} ${typeof v === "number" ? count(v) : v}`).join(" · ") || t("key.unlimited.short");
+
+// Scarcest is what of a key's limits is used up most, as the small strip; what it has not
+// used is full and not shown.
+function Scarcest({ row }) {
+  const b = useStore(live, (s) => Object.values(s?.budgets || {}).filter((x) => x.scope === "client_key" && x.name === row.name).sort((x, y) => scarcity(x) - scarcity(y))[0]);
+  return b ? html`<${Mini} bucket=${b} />` : html`<span class="quiet">${Object.keys(row.limits || {}).length ? t("key.full") : "–"}</span>`;
 }
 
 const columns = () => [
   { name: "name", label: t("key.name"), cell: (k) => html`<strong>${k.name}</strong>` }, { name: "state", label: t("state"), width: "116px", cell: (k) => html`<${Chip} state=${stateOf(k)} />` },
   { name: "owner", label: t("key.owner"), cell: (k) => k.owner || "–" }, { name: "priority", label: t("key.priority"), width: "92px", cell: (k) => t("class." + k.priority) },
   { name: "models", label: t("key.models"), cell: (k) => (k.models || []).join(", ") },
-  { name: "limits", label: t("key.limits"), cell: (k) => Object.entries(k.limits || {}).map(([n, v]) => `${n} ${v}`).join(" · ") || t("key.unlimited.short") },
-  { name: "hint", label: t("key.hint"), width: "84px", cell: (k) => html`<span class="mono quiet">…${k.hint}</span>` }, { name: "expires", label: t("key.expires"), width: "100px", cell: (k) => (k.expires_at ? day(k.expires_at) : t("never")) },
+  { name: "limits", label: t("key.limits"), width: "minmax(0, 1.3fr)", cell: (k) => html`<span title=${written(k.limits)}>${Object.entries(k.limits || {}).map(([n, v]) => `${n} ${typeof v === "number" ? count(v) : v}`).join(" · ") || t("key.unlimited.short")}</span>` },
+  { name: "used", label: t("key.left"), width: "132px", cell: (k) => html`<${Scarcest} row=${k} />` },
+  { name: "hint", label: t("key.hint"), width: "84px", cell: (k) => (k.hint ? html`<span class="mono quiet">…${k.hint}</span>` : html`<span class="quiet">–</span>`) }, { name: "expires", label: t("key.expires"), width: "100px", cell: (k) => (k.expires_at ? html`<${Ago} at=${k.expires_at} />` : t("never")) },
 ];
 
 function Keys({ words, owners }) {
@@ -122,20 +183,23 @@ function OwnerForm({ row, close, done }) {
 }
 
 function Owners({ words, owners }) {
+  const state = useStore(live);
   const [open, setOpen] = useState(null);
   if (owners.error) return html`<${Failure} error=${owners.error} again=${owners.again} />`;
   if (!owners.data) return html`<${Loading} />`;
   const rows = owners.data.filter((o) => o.name.toLowerCase().includes(words.toLowerCase()));
   const act = can(...operators);
+  const all = Object.values(state?.budgets || {}).filter((b) => b.scope === "owner");
+  const strips = (o) => all.filter((b) => b.name === o.name);
   const done = () => { setOpen(null); say(t("saved")); owners.again(); };
   return html`<div class="row">${act && html`<button class="main" onClick=${() => setOpen({})}>${t("owner.create")}</button>`}</div>
     ${rows.length === 0 ? html`<${Empty}><p>${t("owner.none")}</p><//>` : html`<section class="band"><table><thead><tr><th>${t("owner.name")}</th><th>${t("owner.kind")}</th><th class="num">${t("owner.keys")}</th><th>${t("key.limits")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>
-      ${rows.map((o) => html`<tr key=${o.name}><td><strong>${o.name}</strong></td><td>${t("owner." + (o.kind || "team"))}</td><td class="num">${o.keys ?? "–"}</td>
-        <td>${(o.usage || []).length ? o.usage.map((b) => html`<div key=${b.limit} class="row small"><span class="quiet">${b.limit}</span><span class="inline"><${Bar} small bucket=${b} /></span></div>`) : Object.entries(o.limits || {}).map(([n, v]) => `${n} ${v}`).join(" · ") || "–"}</td>
-        <td class="num">${act && o.source !== "file" && html`<button class="plain" onClick=${() => setOpen({ row: o })}>${t("edit")}</button><button class="plain" onClick=${() => setOpen({ gone: o })}>${t("delete")}</button>`}${o.source === "file" && html`<span class="quiet small">${t("infile")}</span>`}</td></tr>`)}
+      ${rows.map((o) => html`<tr key=${o.name}><td><strong>${o.name}</strong><div class="small"><a href=${href("keys", [], { q: o.name })}>${t("keys")}</a> · <a href=${href("usage", [], { owner: o.name, by: "key" })}>${t("page.usage")}</a></div></td><td>${t("owner." + (o.kind || "team"))}</td><td class="num">${o.keys ?? "–"}</td>
+        <td>${strips(o).length ? html`<div class="minis">${strips(o).map((b) => html`<${Mini} key=${b.limit} bucket=${b} label=${known("limit." + b.limit) ? t("limit." + b.limit) : b.limit} />`)}</div>` : written(o.limits)}</td>
+        <td class="num">${act && o.source !== "file" && html`<button class="plain" onClick=${() => setOpen({ row: o })}>${t("edit")}</button><button class="plain" disabled=${o.keys > 0} title=${o.keys > 0 ? t("owner.haskeys", { n: o.keys }) : ""} onClick=${() => setOpen({ gone: o })}>${t("delete")}</button>`}${o.source === "file" && html`<span class="quiet small">${t("infile")}</span>`}</td></tr>`)}
     </tbody></table></section>`}
     ${open && !open.gone && html`<${OwnerForm} row=${open.row} close=${() => setOpen(null)} done=${done} />`}
-    ${open?.gone && html`<${Confirm} title=${t("owner.delete", { name: open.gone.name })} says=${t("owner.delete.says", { n: open.gone.keys ?? 0 })} verb=${t("delete")} close=${() => setOpen(null)} act=${async () => { await remove("/owners/" + encodeURIComponent(open.gone.name)); done(); }} />`}`;
+    ${open?.gone && html`<${Confirm} title=${t("owner.delete", { name: open.gone.name })} says=${t("owner.delete.says")} verb=${t("delete")} close=${() => setOpen(null)} act=${async () => { await remove("/owners/" + encodeURIComponent(open.gone.name)); done(); }} />`}`;
 }
 
 export function Page({ at }) {

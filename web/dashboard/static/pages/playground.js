@@ -3,6 +3,8 @@ import { html, useEffect, useRef, useState } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { get, url, ApiError } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
+import { href } from "../lib/router.js";
+import { count, money, took } from "../lib/format.js";
 import { Choice, Text, Area, Check } from "../parts/field.js";
 import { Story } from "../parts/timeline.js";
 import { classes } from "../parts/lanes.js";
@@ -50,12 +52,16 @@ async function trailOf(id) {
   return null;
 }
 
+// told is in a line what happened to a call.
+const told = (r) => [r.model && `${r.model} · ${r.account}`, r.queue_ms >= 1 && t("play.queued", { span: took(r.queue_ms) }), r.attempts?.length > 1 && t("play.attempts", { n: r.attempts.length }),
+  r.first_byte_ms > 0 && t("play.firstbyte", { span: took(r.first_byte_ms) }), t("play.took", { span: took(r.duration_ms) }), t("stage.settled.what", { tokens: count(r.input_tokens + r.output_tokens), cost: money(r.cost_nano_usd) })].filter(Boolean).join(" · ");
+
 function Turn({ turn }) {
   return html`<article class=${"turn " + turn.role}>
     <h2>${t("play." + turn.role)}${turn.model ? html` <span class="quiet">${turn.model}</span>` : ""}</h2>
     <div class="text">${turn.content}${turn.busy && html`<span class="cursor" aria-hidden="true"></span>`}</div>
     ${turn.error && html`<p class="notice refused" role="alert"><code>${turn.error.code}</code> ${turn.error.message}</p>`}
-    ${turn.trail && html`<details><summary>${t("play.happened")}</summary><${Story} request=${turn.trail} /></details>`}
+    ${turn.trail && html`<p class="small soft">${told(turn.trail)} <a href=${href("requests", [turn.trail.id])}>${t("play.open")}</a></p><details><summary>${t("play.happened")}</summary><${Story} request=${turn.trail} /></details>`}
   </article>`;
 }
 
@@ -67,6 +73,7 @@ export function Page() {
   const stop = useRef(null);
   const end = useRef();
   const change = (name) => (v) => setSet((s) => ({ ...s, [name]: v }));
+  const busy = !!turns.at(-1)?.busy;
   const model = set.model || about?.routes?.[0] || "";
   const last = (f) => setTurns((list) => [...list.slice(0, -1), f(list.at(-1))]);
   useEffect(() => end.current?.scrollIntoView({ block: "nearest" }), [turns]);
@@ -107,6 +114,6 @@ export function Page() {
     <div class="turns" aria-live="polite">${turns.map((turn, i) => html`<${Turn} key=${i} turn=${turn} />`)}<div ref=${end}></div></div>
     <form class="band stack" onSubmit=${ask}>
       <${Area} label=${t("play.message")} about=${t("play.keys")} value=${text} set=${setText} rows="3" onKeyDown=${typed} />
-      <div class="row"><button class="main" disabled=${!model}>${t("play.send")}</button><button type="button" onClick=${() => stop.current?.abort()}>${t("play.stop")}</button></div>
+      <div class="row"><button class="main" disabled=${!model || busy}>${t("play.send")}</button><button type="button" disabled=${!busy} onClick=${() => stop.current?.abort()}>${t("play.stop")}</button></div>
     </form>`;
 }

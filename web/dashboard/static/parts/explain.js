@@ -11,10 +11,19 @@ import { classes } from "./lanes.js";
 
 const states = { send: "ok", wait: "waiting", refuse: "disabled" };
 
+// sentence says an explanation in words.
+function sentence(a) {
+  if (a.verdict === "send") return t("explain.send", { target: a.target, account: a.account });
+  if (a.verdict === "wait") return t(a.wait_ms < 0 ? "explain.wait.unknown" : "explain.wait", { n: a.queued, span: span(a.wait_ms) });
+  const d = a.door?.find((x) => x.says !== "room");
+  if (d && a.reason.startsWith("limited by")) return t(d.wait_ms < 0 ? "explain.door.never" : "explain.door.says", { scope: t("limited." + d.scope), name: d.name, what: t("dimension." + d.short), span: span(d.wait_ms) });
+  return t(a.wait_ms < 0 ? "explain.refuse.unknown" : "explain.refuse", { why: t("refusal." + a.reason), span: span(a.wait_ms) });
+}
+
 // Verdict is an explanation in words and pictures.
 export function Verdict({ answer: a }) {
   return html`<div class="stack">
-    <p class=${"notice " + { send: "free", wait: "waiting", refuse: "refused" }[a.verdict]}><${Chip} state=${states[a.verdict]} text=${t("verdict." + a.verdict)} /><span>${a.sentence}</span></p>
+    <p class=${"notice " + { send: "free", wait: "waiting", refuse: "refused" }[a.verdict]}><${Chip} state=${states[a.verdict]} text=${t("verdict." + a.verdict)} /><span>${sentence(a)}</span></p>
     <dl class="pairs inline"><dt>${t("explain.estimated")}</dt><dd>${t("explain.tokens", { input: count(a.estimated.input_tokens), output: count(a.estimated.output_tokens) })} · ${money(a.estimated.cost_nano_usd)}</dd>
       <dt>${t("explain.queued")}</dt><dd>${count(a.queued)}${a.predicted_wait_ms > 0 ? ` · ${span(a.predicted_wait_ms)}` : ""}</dd></dl>
     ${a.door?.length > 0 && html`<div><h3>${t("explain.door")}</h3><ul>${a.door.map((d, i) => html`<li key=${i} class="row"><${Chip} state=${d.says === "room" ? "ok" : "disabled"} text=${t("says." + d.says, { what: d.short ? t("dimension." + d.short) : "" })} />${t("limited." + d.scope)} <strong>${d.name}</strong>${d.wait_ms > 0 ? span(d.wait_ms) : ""}</li>`)}</ul></div>`}

@@ -69,7 +69,7 @@ export function windowName(ms) {
 
 // holder writes whose bucket it is, in parts.
 export function holder(b) {
-  if (b.scope !== "upstream") return { first: b.name, rest: t("scope." + b.scope) };
+  if (b.scope !== "upstream") return { first: b.name, rest: t("limited." + b.scope) };
   const [provider, account, ...group] = b.name.split("/");
   const models = group.join("/");
   return { first: account, rest: models === "*" ? provider : `${provider} · ${models}` };

@@ -1,7 +1,7 @@
 // Times as people say them: relative, with the moment itself behind them.
 import { html, useEffect, useState } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
-import { ago, moment, span } from "../lib/format.js";
+import { ago, moment, whole } from "../lib/format.js";
 
 // One clock for all times of a page: it stands while nobody looks at it.
 const watchers = new Set();
@@ -20,9 +20,8 @@ function watch(f) {
 export function relative(at, now = Date.now()) {
   const past = ago(at, now);
   const ahead = new Date(at).getTime() - now;
-  const round = (ms) => (ms < 6e4 ? Math.max(1, Math.round(ms / 1e3)) * 1e3 : ms < 36e5 ? Math.round(ms / 6e4) * 6e4 : Math.round(ms / 36e5) * 36e5);
-  if (ahead > 0) return t("ahead", { span: span(round(ahead)) });
-  return past < 1500 ? t("justnow") : t("ago", { span: span(round(past)) });
+  if (ahead > 0) return t("ahead", { span: whole(ahead) });
+  return past < 1500 ? t("justnow") : t("ago", { span: whole(past) });
 }
 
 // Ago is a moment that grows older while it is looked at.

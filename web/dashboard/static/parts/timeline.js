@@ -3,7 +3,8 @@
 // said, and the steps that were taken.
 import { html, cx } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
-import { span, count, money, exact, percent } from "../lib/format.js";
+import { took, span, count, amount, money, exact, percent } from "../lib/format.js";
+import { reason } from "./reason.js";
 import { Chip } from "./chips.js";
 import { Bar } from "./strip.js";
 
@@ -23,11 +24,11 @@ export function pieces(r) {
   add("own", Math.max(0, all - r.queue_ms - tried), t("timeline.gateway"));
   attempts.forEach((a, i) => {
     const last = i === attempts.length - 1 && r.outcome === "ok";
-    const label = `${a.provider}/${a.model} · ${a.account}` + (a.failure ? ` · ${a.failure}` : "");
+    const label = `${a.account} · ${a.model}` + (a.failure ? ` · ${reason(a.failure)}` : "");
     if (!last) return add("failed", a.duration_ms, label);
     const first = Math.max(0, Math.min(a.duration_ms, r.first_byte_ms - at));
     add("waiting", first, label + " · " + t("timeline.firstbyte"));
-    add("stream", a.duration_ms - first, label + " · " + t("timeline.answer"));
+    add("stream", a.duration_ms - first > 0.5 ? a.duration_ms - first : 0, label + " · " + t("timeline.answer"));
   });
   return out;
 }
@@ -35,11 +36,11 @@ export function pieces(r) {
 export function Line({ request: r }) {
   const parts = pieces(r);
   return html`<div class="timeline">
-    <div class="track" role="img" aria-label=${parts.map((p) => `${p.label}: ${span(p.ms)}`).join(", ")}>
-      ${parts.map((p, i) => html`<i key=${i} class=${p.kind} title=${`${p.label}: ${span(p.ms)}`} style=${{ left: (p.from * 100).toFixed(2) + "%", width: Math.max(p.width * 100, 0.3).toFixed(2) + "%" }}></i>`)}
-      ${r.first_byte_ms > 0 && html`<b class="mark" style=${{ left: Math.min(100, (r.first_byte_ms / Math.max(r.duration_ms, 0.001)) * 100).toFixed(2) + "%" }} title=${t("timeline.firstbyte") + " " + span(r.first_byte_ms)}></b>`}
+    <div class="track" role="img" aria-label=${parts.map((p) => `${p.label}: ${took(p.ms)}`).join(", ")}>
+      ${parts.map((p, i) => html`<i key=${i} class=${p.kind} title=${`${p.label}: ${took(p.ms)}`} style=${{ left: (p.from * 100).toFixed(2) + "%", width: Math.max(p.width * 100, 0.3).toFixed(2) + "%" }}></i>`)}
+      ${r.first_byte_ms > 0 && html`<b class="mark" style=${{ left: Math.min(100, (r.first_byte_ms / Math.max(r.duration_ms, 0.001)) * 100).toFixed(2) + "%" }} title=${t("timeline.firstbyte") + " " + took(r.first_byte_ms)}></b>`}
     </div>
-    <ul class="legend">${parts.map((p, i) => html`<li key=${i}><i class=${"swatch " + p.kind}></i>${p.label} <strong>${span(p.ms)}</strong></li>`)}</ul>
+    <ul class="legend">${parts.map((p, i) => html`<li key=${i}><i class=${"swatch " + p.kind}></i>${p.label} <strong>${took(p.ms)}</strong></li>`)}</ul>
   </div>`;
 }
 
@@ -52,27 +53,63 @@ function Estimates({ request: r }) {
     <tr><th scope="row">${t("cost")}</th><td></td><td class="num">${money(r.cost_nano_usd)}</td><td></td></tr></tbody></table>`;
 }
 
+// verdictOf is what an account said to a call, in words.
+function verdictOf(c) {
+  if (c.says === "room" && c.behind_ms > 0) return { state: "waiting", text: t("says.behind") };
+  return { state: c.says === "room" ? "ok" : c.says === "wait" ? "waiting" : "disabled", text: t("says." + c.says, { what: c.short ? t("dimension." + c.short) : "" }) };
+}
+
 // Candidates shows what each account said to a call, and the strips of its budgets.
 export function Candidates({ candidates }) {
   if (!candidates?.length) return null;
-  return html`<div class="stack candidates">${candidates.map((c, i) => html`<div key=${i} class="candidate">
-    <div class="row"><${Chip} state=${c.says === "room" ? "ok" : c.says === "wait" ? "waiting" : "disabled"} text=${t("says." + c.says, { what: c.short ? t("dimension." + c.short) : "" })} />
+  return html`<div class="stack candidates">${candidates.map((c, i) => { const v = verdictOf(c); return html`<div key=${i} class="candidate">
+    <div class="row"><${Chip} state=${v.state} text=${v.text} />
       <strong>${c.target}</strong><span class="quiet">${c.account}</span>
-      ${c.says !== "room" && html`<span>${c.behind_ms < 0 ? t("candidate.nobody") : t("candidate.when", { span: span(c.behind_ms) })}</span>`}
-      ${c.breaker && c.breaker !== "closed" && html`<${Chip} state=${c.breaker} />`}
+      ${v.state !== "ok" && html`<span>${c.behind_ms < 0 ? t("candidate.nobody") : t("candidate.when", { span: span(c.behind_ms) })}</span>`}
+      ${c.breaker && c.breaker !== "closed" && html`<${Chip} state=${c.breaker} text=${t("breaker.at", { account: c.account, state: t("state." + c.breaker) })} />`}
       <span class="quiet small">${t("candidate.inflight", { n: count(c.in_flight) })}</span></div>
     <div class="buckets">${(c.buckets || []).map((b) => html`<div key=${b.limit} class="row small"><span class="quiet name">${b.limit}</span>
-      <${Bar} small bucket=${{ ...b, effective: b.amount, capacity: 0, debt: Math.max(0, -b.level), effective_rate_ratio: c.effective_rate_ratio }} />
-      <span class="num">${count(b.level)} / ${count(b.amount)}</span>${c.demand?.[b.dimension] ? html`<span class="quiet">${t("candidate.asks", { n: count(c.demand[b.dimension]) })}</span>` : ""}</div>`)}</div>
-  </div>`)}</div>`;
+      <${Bar} small bucket=${{ ...b, effective: b.amount, capacity: b.capacity || 0, debt: Math.max(0, -b.level), effective_rate_ratio: c.effective_rate_ratio }} />
+      <span class="num">${amount(b.level, b.dimension)} / ${amount(b.capacity || b.amount, b.dimension)}</span>${c.demand?.[b.dimension] ? html`<span class=${b.level < c.demand[b.dimension] ? "later" : "quiet"}>${t("candidate.asks", { n: amount(c.demand[b.dimension], b.dimension) })}</span>` : ""}</div>`)}</div>
+  </div>`; })}</div>`;
+}
+
+// refusal says why a call was refused without an attempt.
+const refusal = (r) => (r.limited_by && r.limited_by !== "upstream" ? t("limited.by", { what: t("limited." + r.limited_by) }) : r.shed_reason ? reason(r.shed_reason) : r.error_code || t("outcome." + r.outcome));
+
+// stages are a request's way: {at, name, what, state}, at in milliseconds from its arrival.
+function stages(r) {
+  const out = [{ at: 0, name: t("stage.estimated"), what: t("stage.estimated.what", { input: count(r.estimated_input_tokens), output: count(r.estimated_output_tokens) }) }];
+  const attempts = r.attempts || [];
+  const tried = attempts.reduce((sum, a) => sum + a.duration_ms, 0);
+  let at = Math.max(0, r.duration_ms - r.queue_ms - tried);
+  const short = (r.candidates || []).filter((c) => c.says === "wait");
+  if (r.queue_ms >= 1) {
+    const why = short.length ? t("stage.queued.short", { accounts: [...new Set(short.map((c) => c.account))].join(", "), what: [...new Set(short.map((c) => t("dimension." + c.short)))].join(", ") }) : t("stage.queued.behind");
+    out.push({ at, name: t("stage.queued"), ms: r.queue_ms, what: why, state: "waiting" });
+    at += r.queue_ms;
+  }
+  const steps = (r.decisions || []).filter((d) => d.reason !== "no_room");
+  for (const d of (r.decisions || []).filter((x) => x.reason === "no_room")) out.push({ at, name: t("stage.moved"), what: t("stage.moved.what", { from: d.from, to: d.to }), state: "waiting" });
+  attempts.forEach((a, i) => {
+    out.push({ at, name: t("stage.attempt", { n: i + 1 }), ms: a.duration_ms, what: t("stage.attempt.what", { account: `${a.provider}/${a.account}`, model: a.model, key: a.key }) + " · " + (a.status ? `HTTP ${a.status}` : t("attempt.none")), state: a.failure ? "disabled" : "ok" });
+    at += a.duration_ms;
+    if (a.failure) out.push({ at, name: t("stage.verdict"), what: reason(a.failure) + (steps[i] ? ` → ${reason(steps[i].reason)}` : ` → ${t("stage.gaveup")}`), state: "disabled" });
+  });
+  if (!attempts.length && r.outcome !== "ok") out.push({ at: r.duration_ms, name: t("stage.refused"), what: refusal(r), state: "disabled" });
+  if (attempts.length) out.push({ at: r.duration_ms, name: t("stage.settled"), what: settled(r) });
+  return out;
+}
+
+// settled says what a call came to, and what became of the rest of what it had reserved.
+function settled(r) {
+  const used = r.input_tokens + r.output_tokens;
+  const rest = r.estimated_input_tokens + r.estimated_output_tokens - used;
+  return t("stage.settled.what", { tokens: count(used), cost: money(r.cost_nano_usd) }) + (rest > 0 ? " · " + t("stage.returned", { n: count(rest) }) : rest < 0 ? " · " + t("stage.owed", { n: count(-rest) }) : "");
 }
 
 export function Steps({ request: r }) {
-  return html`<ol class="steps">
-    ${(r.decisions || []).map((d, i) => html`<li key=${"d" + i}>${t("reason." + d.reason)}: <span class="soft">${d.from}${d.to ? " → " + d.to : ""}</span></li>`)}
-    ${(r.attempts || []).map((a, i) => html`<li key=${"a" + i}><${Chip} state=${a.failure ? "disabled" : "ok"} text=${a.failure || t("attempt.answered")} />
-      ${" "}${a.provider}/${a.model} · ${a.account} <span class="quiet mono">${a.key}</span> ${a.status ? `HTTP ${a.status}` : t("attempt.none")} · ${span(a.duration_ms)}</li>`)}
-  </ol>`;
+  return html`<ol class="stages">${stages(r).map((s, i) => html`<li key=${i}><span class="num quiet small">+${took(s.at)}</span><span>${s.state ? html`<${Chip} state=${s.state} text=${s.name} />` : html`<strong>${s.name}</strong>`}</span><span class="soft">${s.what}${s.ms > 0 ? html` <span class="quiet nowrap">(${took(s.ms)})</span>` : ""}</span></li>`)}</ol>`;
 }
 
 // Story is all of one request.
@@ -82,8 +119,9 @@ export function Story({ request: r }) {
       ${r.spared_429 && html`<span class="tag">${t("timeline.spared")}</span>`}${r.limited_by && html`<span class="tag">${t("limited.by", { what: t("limited." + r.limited_by) })}</span>`}
       ${r.cache && html`<span class="tag">${t("cache." + r.cache)}</span>`}
       ${r.shadow?.map((s) => html`<span key=${s} class="tag">${t("shadow", { what: s })}</span>`)}</div>
+    ${r.error && html`<p class="soft">${r.error}</p>`}
     <${Line} request=${r} />
-    <div class="cols"><${Estimates} request=${r} /><div><h3>${t("timeline.steps")}</h3><${Steps} request=${r} /></div></div>
-    ${r.candidates?.length > 0 && html`<div><h3>${t("timeline.candidates")}</h3><${Candidates} candidates=${r.candidates} /></div>`}
+    <div class="cols wide"><div><h3>${t("timeline.steps")}</h3><${Steps} request=${r} /></div><${Estimates} request=${r} /></div>
+    ${r.candidates?.length > 0 && html`<div><h3>${t("timeline.candidates")}</h3><p class="quiet small">${t("timeline.candidates.about")}</p><${Candidates} candidates=${r.candidates} /></div>`}
   </div>`;
 }

@@ -3,7 +3,8 @@ import { html, useState } from "../../lib/dom.js";
 import { t } from "../../lib/i18n.js";
 import { all, patch, post, remove } from "../../lib/api.js";
 import { useLoad } from "../../lib/load.js";
-import { clock } from "../../lib/format.js";
+import { Ago } from "../../parts/time.js";
+import { who } from "../../lib/who.js";
 import { Chip } from "../../parts/chips.js";
 import { Dialog, Confirm } from "../../parts/dialog.js";
 import { Text, Choice, Code } from "../../parts/field.js";
@@ -56,10 +57,10 @@ export function People() {
     } catch (e) { complain(e); }
   };
   return html`<section class="band"><header><h2>${t("people.title")}</h2><span class="grow"></span><button class="main" onClick=${() => setOpen({ person: null })}>${t("people.create")}</button></header>
-    <table><thead><tr><th>${t("signin.name")}</th><th>${t("people.role")}</th><th>${t("people.signin")}</th><th>${t("state")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${people.data.map((p) => html`<tr key=${p.id}><td><strong>${p.name}</strong></td><td>${t("role." + p.role)}${p.owner ? ` · ${p.owner}` : ""}</td><td>${t("people.by." + (p.sign_in || "password"))}</td><td><${Chip} state=${p.disabled ? "disabled" : "enabled"} /></td>
-      <td class="num"><button class="plain" onClick=${() => setOpen({ person: p })}>${t("edit")}</button><button class="plain" onClick=${() => toggle(p)}>${t(p.disabled ? "enable" : "disable")}</button><button class="plain" onClick=${() => setOpen({ gone: p })}>${t("delete")}</button></td></tr>`)}</tbody></table></section>
+    <table><thead><tr><th>${t("signin.name")}</th><th>${t("people.role")}</th><th>${t("people.signin")}</th><th>${t("state")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${people.data.map((p) => html`<tr key=${p.id}><td><strong>${p.name}</strong>${p.id === who.get().account_id && html` <span class="tag">${t("people.you")}</span>`}</td><td>${t("role." + p.role)}${p.owner ? ` · ${p.owner}` : ""}</td><td>${t("people.by." + (p.sign_in || "password"))}</td><td><${Chip} state=${p.disabled ? "disabled" : "enabled"} /></td>
+      <td class="num"><button class="plain" onClick=${() => setOpen({ person: p })}>${t("edit")}</button><button class="plain" disabled=${p.id === who.get().account_id} onClick=${() => toggle(p)}>${t(p.disabled ? "enable" : "disable")}</button><button class="plain" disabled=${p.id === who.get().account_id} onClick=${() => setOpen({ gone: p })}>${t("delete")}</button></td></tr>`)}</tbody></table></section>
   <section class="band"><header><h2>${t("token.title")}</h2><span class="quiet small">${t("token.about")}</span><span class="grow"></span><button class="main" onClick=${() => setOpen({ token: true })}>${t("token.create")}</button></header>
-    ${tokens.data.length === 0 ? html`<p class="quiet">${t("token.none")}</p>` : html`<table><thead><tr><th>${t("signin.name")}</th><th>${t("people.role")}</th><th>${t("key.created")}</th><th>${t("key.expires")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${tokens.data.map((k) => html`<tr key=${k.id}><td><strong>${k.name}</strong></td><td>${t("role." + k.role)}${k.owner ? ` · ${k.owner}` : ""}</td><td>${clock(k.created_at)}</td><td>${k.expires_at ? clock(k.expires_at) : t("never")}</td><td class="num"><button class="plain" onClick=${() => setOpen({ dead: k })}>${t("delete")}</button></td></tr>`)}</tbody></table>`}</section>
+    ${tokens.data.length === 0 ? html`<p class="quiet">${t("token.none")}</p>` : html`<table><thead><tr><th>${t("signin.name")}</th><th>${t("people.role")}</th><th>${t("key.created")}</th><th>${t("key.expires")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${tokens.data.map((k) => html`<tr key=${k.id}><td><strong>${k.name}</strong></td><td>${t("role." + k.role)}${k.owner ? ` · ${k.owner}` : ""}</td><td><${Ago} at=${k.created_at} /></td><td>${k.expires_at ? html`<${Ago} at=${k.expires_at} />` : t("never")}</td><td class="num"><button class="plain" onClick=${() => setOpen({ dead: k })}>${t("delete")}</button></td></tr>`)}</tbody></table>`}</section>
   ${open && "person" in open && html`<${Person} row=${open.person} close=${close} done=${changed} />`}
   ${open?.token && html`<${Token} close=${close} done=${(made) => { setOpen({ made }); tokens.again(); }} />`}
   ${open?.made && html`<${Dialog} title=${open.made.name} close=${close}><p class="notice waiting">${t("token.once")}</p><${Code} text=${open.made.token} label=${t("token.title")} /><//>`}
