@@ -85,7 +85,7 @@ function stages(r) {
   let at = Math.max(0, r.duration_ms - r.queue_ms - tried);
   const short = (r.candidates || []).filter((c) => c.says === "wait");
   if (r.queue_ms >= 1) {
-    const why = short.length ? t("stage.queued.short", { accounts: [...new Set(short.map((c) => c.account))].join(", "), what: [...new Set(short.map((c) => t("dimension." + c.short)))].join(", ") }) : t("stage.queued.behind");
+    const why = short.length && r.candidates[0].says !== "room" ? t("stage.queued.short", { accounts: [...new Set(short.map((c) => c.account))].join(", "), what: [...new Set(short.map((c) => t("dimension." + c.short)))].join(", ") }) : t("stage.queued.behind");
     out.push({ at, name: t("stage.queued"), ms: r.queue_ms, what: why, state: "waiting" });
     at += r.queue_ms;
   }
