@@ -123,7 +123,7 @@ func TestAKeyOfAnAccountRests(t *testing.T) {
 	var first string
 	must(t, page.Eval(Holding("section.band", "east")+`.querySelector("tbody tr td").innerText.split(/\s/)[0]`, &first))
 	must(t, page.Point("disable the key", ButtonIn(row, first, "Disable")))
-	must(t, page.Read("1 other keys of east go on."))
+	must(t, page.Read("1 other key of east goes on."))
 	must(t, page.Point("yes", ButtonIn("dialog", "", "Disable")))
 	must(t, page.Until("the key is disabled", Holding(row, first)+`?.innerText.includes("disabled")`))
 	if _, keys := upstreams(t, h.Program, "east"); keys[first] != "disabled" {

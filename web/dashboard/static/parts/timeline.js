@@ -24,7 +24,7 @@ export function pieces(r) {
   add("own", Math.max(0, all - r.queue_ms - tried), t("timeline.gateway"));
   attempts.forEach((a, i) => {
     const last = i === attempts.length - 1 && r.outcome === "ok";
-    const label = `${a.account} · ${a.model}` + (a.failure ? ` · ${reason(a.failure)}` : "");
+    const label = `${a.provider}/${a.model} · ${a.account}` + (a.failure ? ` · ${reason(a.failure)}` : "");
     if (!last) return add("failed", a.duration_ms, label);
     const first = Math.max(0, Math.min(a.duration_ms, r.first_byte_ms - at));
     add("waiting", first, label + " · " + t("timeline.firstbyte"));
