@@ -23,6 +23,7 @@ func (s *service) setUpConfig() (err error) {
 	}
 	s.settings, err = settings.New(settings.Options{
 		File: s.flags.file, Demo: func() (*config.Config, error) { return config.Demo(s.env, s.demoKey) }, Env: s.env, Override: s.override,
+		Changed: func(st *settings.State) { s.live.Tell("config", configEvent{st.Tag()}, nil) },
 	})
 	if err != nil {
 		sayProblems(s.errs, s.flags.file, err)
@@ -30,6 +31,11 @@ func (s *service) setUpConfig() (err error) {
 	}
 	s.cfg = s.settings.Config()
 	return nil
+}
+
+// configEvent tells the dashboard that another configuration is in force.
+type configEvent struct {
+	Version string `json:"version"` // as GET /config names it
 }
 
 // override puts flags before a configuration.

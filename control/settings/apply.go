@@ -59,6 +59,15 @@ func (s *Settings) prepare(cfg *config.Config) (commit func(), err error) {
 	}, nil
 }
 
+// swap puts a state in force that everything was prepared for.
+func (s *Settings) swap(commit func(), next *State) {
+	commit()
+	s.state.Store(next)
+	if s.o.Changed != nil {
+		s.o.Changed(next)
+	}
+}
+
 // Reload reads the file again, and whatever the configuration in force refers to, and
 // applies what is in force. On any error nothing has changed. While a version of the
 // admin API is in force, a changed file is a conflict, which is logged and stays until it
@@ -106,8 +115,7 @@ func (s *Settings) reapply(before, next *State, cfg *config.Config) (*Applied, e
 		return nil, err
 	}
 	next.Config = cfg
-	commit()
-	s.state.Store(next)
+	s.swap(commit, next)
 	done := applied(next, before.Config)
 	s.o.Log.Info("configuration loaded", "in_force", next.Tag(), "changes", done.Diff)
 	for _, w := range cfg.Warnings() {
@@ -208,7 +216,6 @@ func (s *Settings) takeOver(ctx context.Context) {
 	}
 	v.Text = nil
 	next.Config, next.Version, next.Lost, next.lostN = cfg, v, nil, 0
-	commit()
-	s.state.Store(&next)
+	s.swap(commit, &next)
 	s.o.Log.Info("configuration taken over from another node", "in_force", next.Tag(), "changes", config.Diff(st.Config, cfg))
 }

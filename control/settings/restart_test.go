@@ -63,6 +63,8 @@ func TestARestartIntoAVersionLoadsOnce(t *testing.T) {
 // versions come after it.
 func TestWhatWaitsForARestart(t *testing.T) {
 	w := newWorld(t)
+	var told []string
+	w.o.Changed = func(st *State) { told = append(told, st.Tag()) }
 	const traced = "telemetry: {sample: 0.5}\n"
 	done, err := w.replace(text + traced)
 	if err != nil || !slices.Equal(done.NeedsRestart, []string{"telemetry.sample"}) || !strings.HasSuffix(done.Diff[0], "(needs a restart)") {
@@ -79,6 +81,9 @@ func TestWhatWaitsForARestart(t *testing.T) {
 	}
 	if _, err := w.replace(text + traced); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := w.replace("routes: ["); err == nil || !slices.Equal(told, []string{"v1", "v2", "v3", "v4"}) {
+		t.Errorf("told of %q", told)
 	}
 	w.restart()
 	if n := w.State().NeedsRestart(); len(n) > 0 {

@@ -48,6 +48,9 @@ type Options struct {
 	// Override changes what was read before it is used, such as flags that come before
 	// the file. Nil: nothing does.
 	Override func(*config.Config)
+	// Changed is told what has come in force, after each change. It must not block or change
+	// anything itself. Nil: nobody is told.
+	Changed func(*State)
 	// Log takes what happens. Nil: discarded; see LogTo.
 	Log *slog.Logger
 	// Now is the clock of the history. Nil: time.Now.

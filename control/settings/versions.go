@@ -125,8 +125,7 @@ func (s *Settings) change(ctx context.Context, c Change, make func(*State) (*con
 	}
 	next := *st
 	next.Config, next.Version, next.Lost, next.lostN = cfg, *v, nil, 0
-	commit()
-	s.state.Store(&next)
+	s.swap(commit, &next)
 	done := applied(&next, st.Config)
 	s.o.Log.Info("configuration applied", "version", v.N, "by", c.Who, "changes", done.Diff)
 	return done, nil
@@ -207,8 +206,7 @@ func (s *Settings) ToFile(ctx context.Context, c Change) (*Applied, error) {
 		return nil, err
 	}
 	next := &State{Config: cfg, File: cfg, FileHash: hash, Began: st.Began}
-	commit()
-	s.state.Store(next)
+	s.swap(commit, next)
 	done := applied(next, st.Config)
 	s.o.Log.Info("configuration rolled back to the file", "by", c.Who, "changes", done.Diff)
 	return done, nil

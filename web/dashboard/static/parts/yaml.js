@@ -22,8 +22,12 @@ export function Editor({ text, set, problems = [], warnings = [], readonly }) {
     ${(problems.length > 0 || warnings.length > 0) && html`<ul class="problems" aria-live="polite">${say(problems, "wrong")}${say(warnings, "odd")}</ul>`}`;
 }
 
-// Difference shows what a change does, one line each.
+const restart = " (needs a restart)";
+
+// Difference shows what a change does, one line each, and marks what acts only after a
+// restart.
 export function Difference({ lines }) {
   if (!lines?.length) return html`<p class="quiet">${t("yaml.same")}</p>`;
-  return html`<ul class="diff">${lines.map((l, i) => html`<li key=${i} class=${l.startsWith("added") ? "added" : l.startsWith("removed") ? "removed" : ""}>${l}</li>`)}</ul>`;
+  const kind = (l) => (l.startsWith("added") ? "added" : l.startsWith("removed") ? "removed" : "");
+  return html`<ul class="diff">${lines.map((l, i) => html`<li key=${i} class=${kind(l)}>${l.endsWith(restart) ? html`${l.slice(0, -restart.length)} <span class="tag restart">${t("yaml.restart")}</span>` : l}</li>`)}</ul>`;
 }
