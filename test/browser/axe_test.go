@@ -29,7 +29,7 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	h, page := share(t, "now")
 	places := []string{
 		"now", "budgets", "budgets?scope=owner", "budgets?scope=client_key", "routes", "upstreams", "keys", "keys/owners", "keys/" + h.nightly,
-		"requests", "requests/past", "requests/explain", "usage", "settings/configuration", "settings/alerts", "settings/people", "settings/audit", "settings/me", "playground",
+		"requests", "requests/past", "requests/explain", "usage", "simulate", "settings/configuration", "settings/alerts", "settings/people", "settings/audit", "settings/me", "playground",
 	}
 	for _, language := range []string{"en", "ko"} {
 		speak(t, page, language)

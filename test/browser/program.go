@@ -27,6 +27,7 @@ const (
 type Program struct {
 	API, Admin string
 	File       string
+	token      string
 	cmd        *exec.Cmd
 	mu         sync.Mutex
 	log        bytes.Buffer
@@ -48,13 +49,17 @@ func Build(dir string) (binary string, err error) {
 }
 
 // Start runs the program in a directory, with a configuration in which {{key}} and
-// {{token}} are filled in.
+// {{token}} are filled in. Without one it is the demo, whose token is what it shows.
 func Start(binary, dir, yaml string) (*Program, error) {
-	p := &Program{File: filepath.Join(dir, "sluice.yaml")}
-	if err := p.Write(yaml); err != nil {
-		return nil, err
+	p := &Program{File: filepath.Join(dir, "sluice.yaml"), token: Token}
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
+	if yaml != "" {
+		args = append(args, "--config", p.File)
+		if err := p.Write(yaml); err != nil {
+			return nil, err
+		}
 	}
-	p.cmd = exec.Command(binary, "serve", "--config", p.File, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	p.cmd = exec.Command(binary, args...)
 	p.cmd.Dir = dir
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -89,6 +94,9 @@ func (p *Program) follow(r io.Reader, served chan<- [2]string) {
 		p.log.Write(s.Bytes())
 		p.log.WriteByte('\n')
 		p.mu.Unlock()
+		if _, token, shown := strings.Cut(s.Text(), "(shown once): "); shown {
+			p.token = token // before it serves, and not after
+		}
 		var line struct{ Msg, API, Admin string }
 		if json.Unmarshal(s.Bytes(), &line) == nil && line.Msg == "serving" {
 			served <- [2]string{line.API, line.Admin}
@@ -115,7 +123,7 @@ func (p *Program) Ask(method, path, body string) (status int, answer []byte, err
 	if err != nil {
 		return 0, nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+Token)
+	req.Header.Set("Authorization", "Bearer "+p.token)
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -128,7 +128,7 @@ export function Result({ a, b, swap }) {
   if (waiting.length) return html`<section class="band" aria-busy="true"><header><h2>${t("sim.result")}</h2></header><p class="quiet" role="status">${t("sim.underway", { name: nameOf(waiting[0]) })}</p><${Loading} rows=${4} /></section>`;
   if (a.state !== "done") return html`<section class="band"><header><h2>${t("sim.result")}</h2></header><p class=${cx("notice", a.state === "failed" && "refused")}>${a.error || t("sim.cancelled")}</p></section>`;
   const jobs = [one.data, b && two.data].filter((j) => j?.results);
-  if (!jobs.length || one.data.id !== a.id || (b?.state === "done" && two.data?.id !== b.id)) return html`<${Loading} />`;
+  if (one.data?.id !== a.id || !one.data.results || (b?.state === "done" && two.data?.id !== b.id)) return html`<${Loading} />`;
   const runs = runsOf(jobs);
   const clients = Object.keys(runs[0].r.clients).sort((x, y) => runs[0].r.clients[y].tokens - runs[0].r.clients[x].tokens || (x < y ? -1 : 1));
   const classes = ["critical", "high", "normal", "low"].filter((c) => runs.some((x) => x.r.classes[c]?.arrived));

@@ -34,10 +34,13 @@ function useConfiguration() {
   return loaded;
 }
 
+// later says of how many changes that they act only after a restart, if at all.
+const later = (view, n, name = "config.restart") => t(view.lasting ? name : "config.restart.never", { n });
+
 // Restart says what acts only after a restart.
-function Restart({ paths, name = "config.restart" }) {
+function Restart({ view, paths, name }) {
   if (!paths?.length) return null;
-  return html`<div class="notice waiting"><p>${t(name, { n: paths.length })}</p><p class="mono">${paths.join(", ")}</p></div>`;
+  return html`<div class="notice waiting"><p>${later(view, paths.length, name)}</p><p class="mono">${paths.join(", ")}</p></div>`;
 }
 
 function Version({ n, view, close, back }) {
@@ -49,7 +52,7 @@ function Version({ n, view, close, back }) {
     <h3>${t("config.towards")}</h3><${Difference} lines=${data.diff} /><details><summary>YAML</summary><pre>${data.text}</pre></details>
     ${can(...admins) && !data.active && !data.problem && html`<div class="row end"><button class="danger" onClick=${() => ask(true)}>${t("config.rollback")}</button></div>`}
     ${asking && html`<${Confirm} title=${t("config.rollback.ask", { n })} says=${t("config.rollback.says", { n: data.diff?.length || 0 })} verb=${t("config.rollback")} close=${() => ask(false)}
-      act=${async () => { await post("/config/rollback", { version: n }, { headers: { "if-match": view.version } }); close(); back(); }}><${Restart} paths=${data.needs_restart} /><//>`}`}<//>`;
+      act=${async () => { await post("/config/rollback", { version: n }, { headers: { "if-match": view.version } }); close(); back(); }}><${Restart} view=${view} paths=${data.needs_restart} /><//>`}`}<//>`;
 }
 
 function History({ view, again }) {
@@ -72,20 +75,20 @@ function History({ view, again }) {
 // Notices are what is to be known about what is in force.
 function Notices({ view }) {
   return html`${!view.lasting && html`<p class="notice">${t(view.file ? "config.memory" : "config.memory.demo")}</p>`}
-    <${Restart} paths=${view.needs_restart} name="config.restart.pending" />
+    <${Restart} view=${view} paths=${view.needs_restart} name="config.restart.pending" />
     ${view.conflict && html`<div class="notice waiting"><p>${view.conflict.message}</p><${Difference} lines=${view.conflict.diff} /></div>`}
     ${view.lost && html`<p class="notice refused">${view.lost}</p>`}
     ${view.file_problems?.length > 0 && html`<div class="notice refused"><p>${t("config.filebroken")}</p><ul>${view.file_problems.map((p, i) => html`<li key=${i}>${p.line ? t("yaml.line", { n: p.line }) + ": " : ""}${p.message}</li>`)}</ul></div>`}`;
 }
 
 // Reload loads the file again, with what it refers to.
-function Reload({ again }) {
+function Reload({ view, again }) {
   const [busy, set] = useState(false);
   const load = async () => {
     set(true);
     try {
       const done = await post("/reload");
-      say(t("config.reloaded", { n: done.diff.length }) + (done.needs_restart.length ? " " + t("config.restart", { n: done.needs_restart.length }) : ""));
+      say(t("config.reloaded", { n: done.diff.length }) + (done.needs_restart.length ? " " + later(view, done.needs_restart.length) : ""));
     } catch (e) { complain(e); }
     set(false);
     again();
@@ -112,13 +115,13 @@ export function Configuration() {
     setNote("");
     again();
     const n = before.applied?.n;
-    say(t("config.applied", { n: done.diff.length }) + (done.needs_restart.length ? " " + t("config.restart", { n: done.needs_restart.length }) : ""),
+    say(t("config.applied", { n: done.diff.length }) + (done.needs_restart.length ? " " + later(view, done.needs_restart.length) : ""),
       { undo: async () => { await post("/config/rollback", n ? { version: n } : { to: "file" }, { headers: { "if-match": done.version } }); again(); } });
   };
   const source = view.source === "api" && !view.file ? "config.source.api.demo" : "config.source." + (view.source || "file");
   return html`<section class="band stack"><header><h2>${t("config.title")}</h2><span class="quiet small">${t(source, { file: view.file || "" })}</span><span class="grow"></span>
       ${changed && (checked ? html`<${Chip} state=${checked.valid ? "ok" : "invalid"} text=${t(checked.valid ? "config.valid" : "config.problems", { n: checked.problems.length })} />` : html`<span class="quiet small">${t("config.checking")}</span>`)}
-      ${edit && view.file && html`<${Reload} again=${again} />`}</header>
+      ${edit && view.file && html`<${Reload} view=${view} again=${again} />`}</header>
     <${Notices} view=${view} />
     ${moved && html`<div class="notice waiting" role="alert"><p>${t("config.moved")}</p><button onClick=${() => setDraft({ text: shown, base: view.version })}>${t("config.moved.on")}</button><button onClick=${() => setDraft(null)}>${t("config.discard")}</button></div>`}
     <${Editor} text=${shown} set=${(text) => setDraft((d) => ({ text, base: d?.base ?? view.version }))} readonly=${!edit} problems=${checked?.problems || []} warnings=${checked?.warnings || view.warnings || []} />
@@ -126,5 +129,5 @@ export function Configuration() {
     ${edit ? html`<div class="row"><${Text} label=${t("config.note")} maxlength="500" value=${note} set=${setNote} /><span class="grow"></span><button disabled=${!changed} onClick=${() => setDraft(null)}>${t("config.discard")}</button><button class="main" disabled=${!changed || moved || !checked?.valid} onClick=${() => ask(true)}>${t("config.apply")}</button></div>` : html`<p class="quiet small">${t("config.readonly")}</p>`}
   </section>
   <section class="band"><header><h2>${t("config.history")}</h2></header><${History} view=${view} again=${again} /></section>
-  ${asking && checked && html`<${Confirm} title=${t("config.apply")} says=${t("config.apply.says", { n: checked.diff.length })} verb=${t("config.apply")} danger=${false} close=${() => ask(false)} act=${apply}><${Difference} lines=${checked.diff} /><${Restart} paths=${checked.needs_restart} /><//>`}`;
+  ${asking && checked && html`<${Confirm} title=${t("config.apply")} says=${t("config.apply.says", { n: checked.diff.length })} verb=${t("config.apply")} danger=${false} close=${() => ask(false)} act=${apply}><${Difference} lines=${checked.diff} /><${Restart} view=${view} paths=${checked.needs_restart} /><//>`}`;
 }
