@@ -44,7 +44,7 @@ func TestANewerDatabaseIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Open(t.Context(), Options{DSN: dsn})
-	if err == nil || !strings.Contains(err.Error(), "the database has version 99 and this program knows up to 2") {
+	if err == nil || !strings.Contains(err.Error(), "the database has version 99 and this program knows up to 3") {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -35,10 +35,10 @@ func (s *Store) CreateAccount(ctx context.Context, a *access.Account) error {
 }
 
 // UpdateAccount implements access.Store.
-func (s *Store) UpdateAccount(ctx context.Context, a *access.Account) error {
+func (s *Store) UpdateAccount(ctx context.Context, a *access.Account, keep access.Keep) error {
 	err := refuse([]string{a.ID, a.Name}, string(a.Role), a.Owner, a.PasswordHash)
 	if err == nil {
-		err = s.change(ctx, func(tx *sql.Tx) error {
+		err = s.keeping(ctx, keep, func(tx *sql.Tx) error {
 			changed, err := s.exec(ctx, tx, `UPDATE accounts SET name = ?, role = ?, owner = ?, password_hash = ?, disabled = ?,
 				created_at = ?, updated_at = ?, version = version + 1 WHERE id = ? AND version = ?`,
 				a.Name, string(a.Role), a.Owner, a.PasswordHash, a.Disabled, micros(a.CreatedAt), micros(a.UpdatedAt), a.ID, a.Version)
@@ -56,24 +56,50 @@ func (s *Store) UpdateAccount(ctx context.Context, a *access.Account) error {
 }
 
 // DeleteAccount implements access.Store. The sessions go with it by their reference.
-func (s *Store) DeleteAccount(ctx context.Context, id string) error {
-	return s.delete(ctx, "delete an account", `DELETE FROM accounts WHERE id = ?`, id)
+func (s *Store) DeleteAccount(ctx context.Context, id string, keep access.Keep) error {
+	err := s.keeping(ctx, keep, func(tx *sql.Tx) error { return s.remove(ctx, tx, `DELETE FROM accounts WHERE id = ?`, id) })
+	return s.fail(ctx, "delete an account", err)
 }
 
-// delete removes one row, or answers ErrNotFound.
-func (s *Store) delete(ctx context.Context, what, text string, names ...string) error {
-	err := auth.ErrNotFound
-	if askable(names...) {
-		args := make([]any, len(names))
-		for i, n := range names {
-			args[i] = n
-		}
-		var n int64
-		if n, err = s.exec(ctx, s.write, text, args...); err == nil && n == 0 {
-			err = auth.ErrNotFound
-		}
+// keeping makes a change of who may do what, if keep agrees with who is left then. The lock
+// of the revision holds until the change is committed, so that the next one sees it.
+func (s *Store) keeping(ctx context.Context, keep access.Keep, change func(tx *sql.Tx) error) error {
+	if keep == nil {
+		return s.change(ctx, change)
 	}
-	return s.fail(ctx, what, err)
+	return s.change(ctx, func(tx *sql.Tx) error {
+		if _, err := s.next(ctx, tx, "people"); err != nil {
+			return err
+		}
+		if err := change(tx); err != nil {
+			return err
+		}
+		accounts, err := s.accounts(ctx, tx)
+		if err != nil {
+			return err
+		}
+		tokens, err := s.tokens(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return keep(accounts, tokens)
+	})
+}
+
+// remove removes one row, or answers ErrNotFound.
+func (s *Store) remove(ctx context.Context, q queryer, text string, names ...string) error {
+	if !askable(names...) {
+		return auth.ErrNotFound
+	}
+	args := make([]any, len(names))
+	for i, n := range names {
+		args[i] = n
+	}
+	n, err := s.exec(ctx, q, text, args...)
+	if err == nil && n == 0 {
+		err = auth.ErrNotFound
+	}
+	return err
 }
 
 // Account implements access.Store.
@@ -99,13 +125,17 @@ func (s *Store) account(ctx context.Context, text, name string) (access.Account,
 
 // Accounts implements access.Store: all of them, by name.
 func (s *Store) Accounts(ctx context.Context) ([]access.Account, error) {
-	var all []access.Account
-	err := s.each(ctx, s.read, `SELECT `+accountColumns+` FROM accounts ORDER BY name`, nil, func(r scanner) error {
+	all, err := s.accounts(ctx, s.read)
+	return all, s.fail(ctx, "list accounts", err)
+}
+
+func (s *Store) accounts(ctx context.Context, q queryer) (all []access.Account, err error) {
+	err = s.each(ctx, q, `SELECT `+accountColumns+` FROM accounts ORDER BY name`, nil, func(r scanner) error {
 		a, err := scanAccount(r)
 		all = append(all, a)
 		return err
 	})
-	return all, s.fail(ctx, "list accounts", err)
+	return all, err
 }
 
 const tokenColumns = `id, name, role, owner, hash, created_at, expires_at`
@@ -128,19 +158,24 @@ func (s *Store) CreateToken(ctx context.Context, t *access.Token) error {
 }
 
 // DeleteToken implements access.Store.
-func (s *Store) DeleteToken(ctx context.Context, id string) error {
-	return s.delete(ctx, "delete a token", `DELETE FROM api_tokens WHERE id = ?`, id)
+func (s *Store) DeleteToken(ctx context.Context, id string, keep access.Keep) error {
+	err := s.keeping(ctx, keep, func(tx *sql.Tx) error { return s.remove(ctx, tx, `DELETE FROM api_tokens WHERE id = ?`, id) })
+	return s.fail(ctx, "delete a token", err)
 }
 
 // Tokens implements access.Store: all of them, by name.
 func (s *Store) Tokens(ctx context.Context) ([]access.Token, error) {
-	var all []access.Token
-	err := s.each(ctx, s.read, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY name`, nil, func(r scanner) error {
+	all, err := s.tokens(ctx, s.read)
+	return all, s.fail(ctx, "list tokens", err)
+}
+
+func (s *Store) tokens(ctx context.Context, q queryer) (all []access.Token, err error) {
+	err = s.each(ctx, q, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY name`, nil, func(r scanner) error {
 		t, err := scanToken(r)
 		all = append(all, t)
 		return err
 	})
-	return all, s.fail(ctx, "list tokens", err)
+	return all, err
 }
 
 // TokenByHash implements access.Store.

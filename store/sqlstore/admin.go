@@ -161,8 +161,8 @@ func (s *Store) PutUpstreamKey(ctx context.Context, k *vault.UpstreamKey) error 
 
 // DeleteUpstreamKey implements vault.Store.
 func (s *Store) DeleteUpstreamKey(ctx context.Context, provider, account, fingerprint string) error {
-	return s.delete(ctx, "delete an upstream key", `DELETE FROM upstream_keys WHERE provider = ? AND account = ? AND fingerprint = ?`,
-		provider, account, fingerprint)
+	err := s.remove(ctx, s.write, `DELETE FROM upstream_keys WHERE provider = ? AND account = ? AND fingerprint = ?`, provider, account, fingerprint)
+	return s.fail(ctx, "delete an upstream key", err)
 }
 
 // UpstreamKeys implements vault.Store: all of them, by provider, account and fingerprint.

@@ -44,20 +44,20 @@ func testAccounts(t *testing.T, e Engine) {
 	refused(t, e, s.CreateAccount(ctx, &other), auth.ErrExists)
 	taken := a
 	taken.Name = b.Name
-	refused(t, e, s.UpdateAccount(ctx, &taken), auth.ErrExists)
+	refused(t, e, s.UpdateAccount(ctx, &taken, nil), auth.ErrExists)
 
 	stale := a
 	a.Disabled, a.Role, a.PasswordHash = false, access.Admin, ""
-	ok(t, s.UpdateAccount(ctx, &a))
+	ok(t, s.UpdateAccount(ctx, &a, nil))
 	equal(t, a.Version, 2, "version")
-	refused(t, e, s.UpdateAccount(ctx, &stale), auth.ErrConflict)
+	refused(t, e, s.UpdateAccount(ctx, &stale, nil), auth.ErrConflict)
 	got, err = s.Account(ctx, "a1")
 	ok(t, err)
 	same(t, got, a, "as it was changed")
 
-	ok(t, s.DeleteAccount(ctx, "a1"))
-	refused(t, e, s.DeleteAccount(ctx, "a1"), auth.ErrNotFound)
-	refused(t, e, s.UpdateAccount(ctx, &a), auth.ErrNotFound)
+	ok(t, s.DeleteAccount(ctx, "a1", nil))
+	refused(t, e, s.DeleteAccount(ctx, "a1", nil), auth.ErrNotFound)
+	refused(t, e, s.UpdateAccount(ctx, &a, nil), auth.ErrNotFound)
 	for _, id := range []string{"a1", "", "a\x00"} {
 		_, err = s.Account(ctx, id)
 		refused(t, e, err, auth.ErrNotFound)
@@ -87,8 +87,8 @@ func testTokens(t *testing.T, e Engine) {
 	all, err := s.Tokens(ctx)
 	ok(t, err)
 	same(t, all, []access.Token{b, a}, "all, by name")
-	ok(t, s.DeleteToken(ctx, "t1"))
-	refused(t, e, s.DeleteToken(ctx, "t1"), auth.ErrNotFound)
+	ok(t, s.DeleteToken(ctx, "t1", nil))
+	refused(t, e, s.DeleteToken(ctx, "t1", nil), auth.ErrNotFound)
 	_, err = s.TokenByHash(ctx, hash("t1"))
 	refused(t, e, err, auth.ErrNotFound)
 }
@@ -138,7 +138,7 @@ func testSessions(t *testing.T, e Engine) {
 	ok(t, s.DeleteSessions(ctx, "a2"))
 	ok(t, s.DeleteSessions(ctx, "nobody"))
 	there("2")
-	ok(t, s.DeleteAccount(ctx, "a1"))
+	ok(t, s.DeleteAccount(ctx, "a1", nil))
 	there()
 }
 

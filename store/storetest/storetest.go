@@ -73,6 +73,7 @@ func Run(t *testing.T, e Engine) {
 		{"OneOfManyUpdatesWins", testOneOfManyUpdatesWins},
 		{"Accounts", testAccounts},
 		{"Tokens", testTokens},
+		{"AnAdminRemains", testAnAdminRemains},
 		{"Sessions", testSessions},
 		{"Audit", testAudit},
 		{"Configurations", testConfigurations},

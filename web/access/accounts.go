@@ -114,8 +114,6 @@ func (g *Guard) EditAccount(ctx context.Context, id string, e AccountEdit) (Acco
 	if err := g.needStore(); err != nil {
 		return Account{}, err
 	}
-	g.people.Lock()
-	defer g.people.Unlock()
 	was, err := g.store.Account(ctx, id)
 	if err != nil {
 		return Account{}, err
@@ -127,12 +125,11 @@ func (g *Guard) EditAccount(ctx context.Context, id string, e AccountEdit) (Acco
 	if err != nil {
 		return Account{}, err
 	}
+	var keep Keep
 	if was.Role == Admin && !was.Disabled && (a.Role != Admin || a.Disabled) {
-		if err := g.adminRemains(ctx, id); err != nil {
-			return Account{}, err
-		}
+		keep = g.adminRemains("this is the last admin that can sign in: make another one, or a token of the role admin, first")
 	}
-	if err := g.store.UpdateAccount(ctx, &a); err != nil {
+	if err := g.store.UpdateAccount(ctx, &a, keep); err != nil {
 		return Account{}, err
 	}
 	defer g.forget()
@@ -185,37 +182,29 @@ func (g *Guard) DeleteAccount(ctx context.Context, id string) error {
 	if err := g.needStore(); err != nil {
 		return err
 	}
-	g.people.Lock()
-	defer g.people.Unlock()
 	a, err := g.store.Account(ctx, id)
 	if err != nil {
 		return err
 	}
+	var keep Keep
 	if a.Role == Admin && !a.Disabled {
-		if err := g.adminRemains(ctx, id); err != nil {
-			return err
-		}
+		keep = g.adminRemains("this is the last admin that can sign in: make another one, or a token of the role admin, first")
 	}
 	defer g.forget()
-	return g.store.DeleteAccount(ctx, id)
+	return g.store.DeleteAccount(ctx, id, keep)
 }
 
-// adminRemains refuses to take the last admin away.
-func (g *Guard) adminRemains(ctx context.Context, but string) error {
-	set := g.settings.Load()
+// adminRemains keeps the last admin from being taken away. With a configured token there
+// always is one.
+func (g *Guard) adminRemains(otherwise string) Keep {
+	set, now := g.settings.Load(), g.now()
 	if set.Token != "" {
 		return nil
 	}
-	accounts, err := g.store.Accounts(ctx)
-	if err != nil {
-		return err
+	return func(accounts []Account, tokens []Token) error {
+		if anAdmin(accounts, tokens, set.oidc != nil, now) {
+			return nil
+		}
+		return conflict("last_admin", otherwise)
 	}
-	if admins(accounts, set.oidc != nil, but) > 0 {
-		return nil
-	}
-	ok, err := hasAdminToken(ctx, g.store, g.now())
-	if err != nil || ok {
-		return err
-	}
-	return conflict("last_admin", "this is the last admin that can sign in: make another one, or a token of the role admin, first")
 }

@@ -110,7 +110,7 @@ func (g *Guard) admitOnce(ctx context.Context, p person) (Account, error) {
 	}
 	a.Role, a.Owner, a.UpdatedAt = p.role, p.owner, g.now()
 	defer g.forget()
-	err = g.store.UpdateAccount(ctx, &a)
+	err = g.store.UpdateAccount(ctx, &a, nil)
 	return a, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,10 +55,6 @@ type Guard struct {
 	throttle  *throttle
 	settings  atomic.Pointer[settings]
 	origin    *http.CrossOriginProtection
-
-	// people guards that an admin remains: whoever takes one away looks and writes in
-	// one go.
-	people sync.Mutex
 
 	mu   sync.Mutex
 	seen *simplelru.LRU[credential, sighting]
@@ -145,35 +142,21 @@ func HasAdmin(ctx context.Context, s Store, oidc bool, now time.Time) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if admins(accounts, oidc, "") > 0 {
-		return true, nil
-	}
-	return hasAdminToken(ctx, s, now)
-}
-
-// admins counts the accounts that can sign in and are admins, but for one.
-func admins(accounts []Account, oidc bool, but string) int {
-	n := 0
-	for _, a := range accounts {
-		if a.Role == Admin && !a.Disabled && a.ID != but && (oidc || !a.External()) {
-			n++
-		}
-	}
-	return n
-}
-
-func hasAdminToken(ctx context.Context, s Store, now time.Time) (bool, error) {
 	tokens, err := s.Tokens(ctx)
 	if err != nil {
 		return false, err
 	}
-	for _, t := range tokens {
-		if t.Role == Admin && !t.ended(now) {
-			return true, nil
-		}
-	}
-	return false, nil
+	return anAdmin(accounts, tokens, oidc, now), nil
 }
+
+// anAdmin says whether somebody of these can get in and is an admin.
+func anAdmin(accounts []Account, tokens []Token, oidc bool, now time.Time) bool {
+	return slices.ContainsFunc(accounts, func(a Account) bool { return a.Role == Admin && !a.Disabled && (oidc || !a.External()) }) ||
+		slices.ContainsFunc(tokens, func(t Token) bool { return t.admits(now) })
+}
+
+// admits says that a token lets an admin in.
+func (t *Token) admits(now time.Time) bool { return t.Role == Admin && !t.ended(now) }
 
 func (t *Token) ended(now time.Time) bool { return !t.ExpiresAt.IsZero() && !now.Before(t.ExpiresAt) }
 

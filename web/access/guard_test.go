@@ -318,7 +318,7 @@ func TestChangesOfAnAccountCountAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored.Role = access.Operator
-	if err := h.store.UpdateAccount(t.Context(), &stored); err != nil {
+	if err := h.store.UpdateAccount(t.Context(), &stored, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.now = h.now.Add(time.Second)

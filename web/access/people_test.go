@@ -201,7 +201,7 @@ func TestHashesKeepUpWithTheCost(t *testing.T) {
 		t.Fatal(err)
 	}
 	a.PasswordHash = old
-	if err := h.store.UpdateAccount(t.Context(), &a); err != nil {
+	if err := h.store.UpdateAccount(t.Context(), &a, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.signIn("ada")

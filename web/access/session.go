@@ -73,7 +73,7 @@ func (g *Guard) rehash(ctx context.Context, a *Account, password string) {
 	}
 	next := *a
 	next.PasswordHash, next.UpdatedAt = hash, g.now()
-	if g.store.UpdateAccount(ctx, &next) == nil {
+	if g.store.UpdateAccount(ctx, &next, nil) == nil {
 		*a = next
 	}
 }
@@ -151,7 +151,7 @@ func (g *Guard) ChangePassword(r *http.Request, current, next string) (*SignedIn
 		return nil, err
 	}
 	a.UpdatedAt = g.now()
-	if err := g.store.UpdateAccount(ctx, &a); err != nil {
+	if err := g.store.UpdateAccount(ctx, &a, nil); err != nil {
 		return nil, err
 	}
 	if err := g.store.DeleteSessions(ctx, a.ID); err != nil {

@@ -50,6 +50,10 @@ type Audit struct {
 	Detail json.RawMessage
 }
 
+// Keep looks at who is left after a change, before it is made; its error keeps it from
+// being made. It must not use the store.
+type Keep func(accounts []Account, tokens []Token) error
+
 // Store keeps who may do what, and what was done. It is safe for concurrent use. Its
 // errors are auth's: ErrNotFound, ErrConflict, ErrExists, ErrInvalid. Names are unique
 // among accounts, and among tokens. Times are kept to the microsecond and come back in
@@ -58,15 +62,17 @@ type Store interface {
 	// CreateAccount sets Version to 1.
 	CreateAccount(ctx context.Context, a *Account) error
 	// UpdateAccount writes everything if the version still is the given one, and sets
-	// the new version.
-	UpdateAccount(ctx context.Context, a *Account) error
-	DeleteAccount(ctx context.Context, id string) error // and its sessions
+	// the new version. Where keep is not nil, this change and all others that have one
+	// follow one another, whoever makes them on whatever node: what it sees is so, and
+	// stays so until the change is made.
+	UpdateAccount(ctx context.Context, a *Account, keep Keep) error
+	DeleteAccount(ctx context.Context, id string, keep Keep) error // and its sessions
 	Account(ctx context.Context, id string) (Account, error)
 	AccountByName(ctx context.Context, name string) (Account, error)
 	Accounts(ctx context.Context) ([]Account, error)
 
 	CreateToken(ctx context.Context, t *Token) error
-	DeleteToken(ctx context.Context, id string) error
+	DeleteToken(ctx context.Context, id string, keep Keep) error
 	Tokens(ctx context.Context) ([]Token, error)
 	TokenByHash(ctx context.Context, hash [sha256.Size]byte) (Token, error)
 

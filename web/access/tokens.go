@@ -53,32 +53,17 @@ func (g *Guard) DeleteToken(ctx context.Context, id string) error {
 	if err := g.needStore(); err != nil {
 		return err
 	}
-	g.people.Lock()
-	defer g.people.Unlock()
-	if err := g.adminRemainsWithout(ctx, id); err != nil {
+	tokens, err := g.store.Tokens(ctx)
+	if err != nil {
 		return err
+	}
+	var keep Keep
+	now := g.now()
+	if slices.ContainsFunc(tokens, func(t Token) bool { return t.ID == id && t.admits(now) }) {
+		keep = g.adminRemains("this token is the last admin: make an account of the role admin, or another token, first")
 	}
 	defer g.forget()
-	return g.store.DeleteToken(ctx, id)
-}
-
-// adminRemainsWithout refuses to take away the token that is the last admin.
-func (g *Guard) adminRemainsWithout(ctx context.Context, id string) error {
-	set, now := g.settings.Load(), g.now()
-	tokens, err := g.store.Tokens(ctx)
-	if err != nil || set.Token != "" {
-		return err
-	}
-	stands := func(t Token) bool { return t.Role == Admin && !t.ended(now) }
-	i := slices.IndexFunc(tokens, func(t Token) bool { return t.ID == id })
-	if i < 0 || !stands(tokens[i]) || slices.ContainsFunc(slices.Delete(tokens, i, i+1), stands) {
-		return nil
-	}
-	accounts, err := g.store.Accounts(ctx)
-	if err != nil || admins(accounts, set.oidc != nil, "") > 0 {
-		return err
-	}
-	return conflict("last_admin", "this token is the last admin: make an account of the role admin, or another token, first")
+	return g.store.DeleteToken(ctx, id, keep)
 }
 
 // Audits answers what was done, latest first, as Store.Audits does.

@@ -55,6 +55,14 @@ func (s *Store) use(f func() error) error {
 	return f()
 }
 
+// kept asks whether what was done may stay; the lock is held.
+func (s *Store) kept(keep access.Keep) error {
+	if keep == nil {
+		return nil
+	}
+	return keep(slices.Collect(maps.Values(s.accounts)), slices.Collect(maps.Values(s.tokens)))
+}
+
 // CreateAccount keeps a new account.
 func (s *Store) CreateAccount(_ context.Context, a *access.Account) error {
 	return s.use(func() error {
@@ -70,7 +78,7 @@ func (s *Store) CreateAccount(_ context.Context, a *access.Account) error {
 }
 
 // UpdateAccount writes an account whose version still is the given one.
-func (s *Store) UpdateAccount(_ context.Context, a *access.Account) error {
+func (s *Store) UpdateAccount(_ context.Context, a *access.Account, keep access.Keep) error {
 	return s.use(func() error {
 		was, ok := s.accounts[a.ID]
 		if !ok {
@@ -79,19 +87,30 @@ func (s *Store) UpdateAccount(_ context.Context, a *access.Account) error {
 		if was.Version != a.Version {
 			return auth.ErrConflict
 		}
-		a.Version++
-		s.accounts[a.ID] = *a
+		next := *a
+		next.Version++
+		s.accounts[a.ID] = next
+		if err := s.kept(keep); err != nil {
+			s.accounts[a.ID] = was
+			return err
+		}
+		*a = next
 		return nil
 	})
 }
 
 // DeleteAccount removes an account and its sessions.
-func (s *Store) DeleteAccount(_ context.Context, id string) error {
+func (s *Store) DeleteAccount(_ context.Context, id string, keep access.Keep) error {
 	return s.use(func() error {
-		if _, ok := s.accounts[id]; !ok {
+		was, ok := s.accounts[id]
+		if !ok {
 			return auth.ErrNotFound
 		}
 		delete(s.accounts, id)
+		if err := s.kept(keep); err != nil {
+			s.accounts[id] = was
+			return err
+		}
 		maps.DeleteFunc(s.sessions, func(_ access.Digest, v access.Session) bool { return v.AccountID == id })
 		return nil
 	})
@@ -140,12 +159,17 @@ func (s *Store) CreateToken(_ context.Context, t *access.Token) error {
 }
 
 // DeleteToken removes one.
-func (s *Store) DeleteToken(_ context.Context, id string) error {
+func (s *Store) DeleteToken(_ context.Context, id string, keep access.Keep) error {
 	return s.use(func() error {
-		if _, ok := s.tokens[id]; !ok {
+		was, ok := s.tokens[id]
+		if !ok {
 			return auth.ErrNotFound
 		}
 		delete(s.tokens, id)
+		if err := s.kept(keep); err != nil {
+			s.tokens[id] = was
+			return err
+		}
 		return nil
 	})
 }
