@@ -37,6 +37,8 @@ type Service struct {
 	revision int64      // what the next look asks with
 	loaded   bool
 
+	twice twice // Run's
+
 	mu sync.Mutex
 	// What was revoked or deleted here and has not been seen as such in the store: a look
 	// that began before must not bring it back.
@@ -226,6 +228,8 @@ const lookTimeout, loadTimeout = 10 * time.Second, 5 * time.Minute
 // seldom while it does not.
 func (s *Service) Run(ctx context.Context) {
 	wait, failing := s.o.Every, false
+	s.twice = twice{service: s}
+	s.twice.look(false) // those of the start have been told of
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -244,6 +248,7 @@ func (s *Service) Run(ctx context.Context) {
 			s.o.Log.Error("the store of client keys does not answer; the keys that are known go on working", "error", err.Error())
 		}
 		if failing = err != nil; !failing {
+			s.twice.look(true)
 			wait = s.o.Every
 			timer.Reset(wait)
 			continue
