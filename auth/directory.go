@@ -64,7 +64,7 @@ type ownerName struct {
 // NewDirectory is an empty directory.
 func NewDirectory() *Directory {
 	return &Directory{
-		profiles: newInterned[Profile](), tags: newInterned[[]string](),
+		profiles: newInterned(appendProfile), tags: newInterned(appendWords),
 		names: map[string]*ownerName{}, byID: map[string]*Live{}, owners: map[string]*StoredOwner{},
 	}
 }

@@ -2,8 +2,11 @@ package auth
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -177,8 +180,11 @@ func moment(n int64) time.Time {
 type half = [sha256.Size / 2]byte
 
 // interned keeps one of each value that many keys share, as long as one does. A value is
-// known by the digest of its JSON.
+// known by the digest of what write appends for it: equal for equal values, and different
+// for different ones.
 type interned[T any] struct {
+	write    func(b []byte, v *T) []byte
+	buf      []byte
 	byDigest map[half]*shared[T]
 	digestOf map[*T]half
 }
@@ -188,24 +194,49 @@ type shared[T any] struct {
 	users int
 }
 
-func newInterned[T any]() interned[T] {
-	return interned[T]{map[half]*shared[T]{}, map[*T]half{}}
+func newInterned[T any](write func(b []byte, v *T) []byte) interned[T] {
+	return interned[T]{write: write, byDigest: map[half]*shared[T]{}, digestOf: map[*T]half{}}
+}
+
+// appendWord appends a text so that no two lists of words look the same.
+func appendWord(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+func appendWords(b []byte, list *[]string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(*list)))
+	for _, s := range *list {
+		b = appendWord(b, s)
+	}
+	return b
+}
+
+func appendProfile(b []byte, p *Profile) []byte {
+	b = appendWord(b, p.Priority)
+	b = binary.AppendVarint(b, int64(p.Weight))
+	b = binary.AppendVarint(b, p.MaxTokens)
+	b = appendWords(b, &p.Models)
+	b = binary.AppendUvarint(b, uint64(len(p.Limits)))
+	for _, name := range slices.Sorted(maps.Keys(p.Limits)) {
+		b = appendWord(appendWord(b, name), p.Limits[name])
+	}
+	for _, n := range p.AllowedIPs {
+		b = appendWord(b, n.String())
+	}
+	return b
 }
 
 // intern answers the shared value that equals v, and counts its user. v itself is not
 // kept: it may be a part of something larger.
 func (n *interned[T]) intern(v *T) *T {
-	text, err := json.Marshal(v)
-	if err != nil { // strings, numbers and prefixes always marshal
-		return v
-	}
-	sum := sha256.Sum256(text)
+	n.buf = n.write(n.buf[:0], v)
+	sum := sha256.Sum256(n.buf)
 	h := half(sum[:16])
 	s := n.byDigest[h]
 	if s == nil {
 		own := new(T)
-		if json.Unmarshal(text, own) != nil {
-			own = v
+		if text, err := json.Marshal(v); err != nil || json.Unmarshal(text, own) != nil {
+			own = v // strings, numbers and prefixes always marshal
 		}
 		s = &shared[T]{value: own}
 		n.byDigest[h], n.digestOf[own] = s, h

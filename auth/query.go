@@ -83,6 +83,7 @@ func (e *InUse) Error() string { return strconv.Itoa(e.Keys) + " keys belong to 
 type KeyScanner interface {
 	// ScanKeys calls the functions for every living owner and every living key, in that
 	// order, and answers the revision that Changes goes on from. What a function answers
-	// ends it; the values are not used afterwards.
+	// ends it. The values are the scan's own: a function changes nothing in them and copies
+	// what it keeps.
 	ScanKeys(ctx context.Context, owner func(*StoredOwner) error, key func(*Stored) error) (revision int64, err error)
 }

@@ -15,10 +15,15 @@ const keyColumns = `id, name, owner, priority, weight, models, limits, max_token
 
 func scanKey(r scanner) (auth.Stored, error) {
 	var k auth.Stored
-	err := r.Scan(&k.ID, &k.Name, &k.Owner, &k.Priority, &k.Weight, jsonOf{&k.Models}, jsonOf{&k.Limits}, &k.MaxTokens,
-		jsonOf{&k.AllowedIPs}, jsonOf{&k.Tags}, timeOf{&k.ExpiresAt}, &k.Disabled, hashOf{&k.Hash}, &k.Hint, hashOf{&k.OldHash},
-		timeOf{&k.OldUntil}, timeOf{&k.CreatedAt}, timeOf{&k.UpdatedAt}, timeOf{&k.RevokedAt}, &k.Version)
+	err := r.Scan(intoKey(&k, jsonOf{&k.Models}, jsonOf{&k.Limits}, jsonOf{&k.AllowedIPs}, jsonOf{&k.Tags})...)
 	return k, err
+}
+
+// intoKey is where the keyColumns go.
+func intoKey(k *auth.Stored, models, limits, ips, tags sql.Scanner) []any {
+	return []any{&k.ID, &k.Name, &k.Owner, &k.Priority, &k.Weight, models, limits, &k.MaxTokens, ips, tags,
+		timeOf{&k.ExpiresAt}, &k.Disabled, hashOf{&k.Hash}, &k.Hint, hashOf{&k.OldHash},
+		timeOf{&k.OldUntil}, timeOf{&k.CreatedAt}, timeOf{&k.UpdatedAt}, timeOf{&k.RevokedAt}, &k.Version}
 }
 
 // keyValues are the values of keyColumns without the version.

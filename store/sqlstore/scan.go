@@ -3,9 +3,56 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"strings"
 
 	"github.com/sluice-gateway/sluice/auth"
 )
+
+// keyRow is where the rows of many keys go, one after another.
+type keyRow struct {
+	key  auth.Stored
+	into []any
+}
+
+// newKeyRow makes a row in which equal lists and limits are read once and shared: there
+// are few sets of them, and reading JSON would take longer than all the rest.
+func newKeyRow() *keyRow {
+	w, lists := &keyRow{}, map[string][]string{}
+	w.into = intoKey(&w.key, knownOf[[]string]{&w.key.Models, lists}, knownOf[map[string]string]{&w.key.Limits, map[string]map[string]string{}},
+		knownOf[[]string]{&w.key.AllowedIPs, lists}, knownOf[[]string]{&w.key.Tags, lists})
+	return w
+}
+
+func (w *keyRow) scan(r scanner) error {
+	w.key = auth.Stored{}
+	return r.Scan(w.into...)
+}
+
+// mostKnown bounds what a knownOf remembers.
+const mostKnown = 4096
+
+// knownOf scans JSON into a value, and remembers what it has read.
+type knownOf[T any] struct {
+	into  *T
+	known map[string]T
+}
+
+func (s knownOf[T]) Scan(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return jsonOf{s.into}.Scan(v)
+	}
+	if *s.into, ok = s.known[text]; ok {
+		return nil
+	}
+	if err := (jsonOf{s.into}).Scan(v); err != nil {
+		return err
+	}
+	if len(s.known) < mostKnown {
+		s.known[strings.Clone(text)] = *s.into
+	}
+	return nil
+}
 
 // ScanKeys implements auth.KeyScanner.
 func (s *Store) ScanKeys(ctx context.Context, owner func(*auth.StoredOwner) error, key func(*auth.Stored) error) (revision int64, err error) {
@@ -22,12 +69,12 @@ func (s *Store) ScanKeys(ctx context.Context, owner func(*auth.StoredOwner) erro
 		}); err != nil {
 			return err
 		}
+		row := newKeyRow()
 		return s.each(ctx, tx, `SELECT `+keyColumns+` FROM client_keys WHERE revoked_at = 0 ORDER BY revision`, nil, func(r scanner) error {
-			k, err := scanKey(r)
-			if err != nil {
+			if err := row.scan(r); err != nil {
 				return err
 			}
-			return key(&k)
+			return key(&row.key)
 		})
 	})
 	if err != nil {
