@@ -104,23 +104,12 @@ func (s *Store) remove(ctx context.Context, q queryer, text string, names ...str
 
 // Account implements access.Store.
 func (s *Store) Account(ctx context.Context, id string) (access.Account, error) {
-	return s.account(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = ?`, id)
+	return one(ctx, s, "read an account", scanAccount, `SELECT `+accountColumns+` FROM accounts WHERE id = ?`, id)
 }
 
 // AccountByName implements access.Store.
 func (s *Store) AccountByName(ctx context.Context, name string) (access.Account, error) {
-	return s.account(ctx, `SELECT `+accountColumns+` FROM accounts WHERE name = ?`, name)
-}
-
-func (s *Store) account(ctx context.Context, text, name string) (access.Account, error) {
-	if !askable(name) {
-		return access.Account{}, s.fail(ctx, "read an account", auth.ErrNotFound)
-	}
-	a, err := scanAccount(s.read.QueryRowContext(ctx, s.sql(text), name))
-	if err != nil {
-		return access.Account{}, s.fail(ctx, "read an account", err)
-	}
-	return a, nil
+	return one(ctx, s, "read an account", scanAccount, `SELECT `+accountColumns+` FROM accounts WHERE name = ?`, name)
 }
 
 // Accounts implements access.Store: all of them, by name.

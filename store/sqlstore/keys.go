@@ -49,48 +49,66 @@ func words(m map[string]string) []string {
 
 // CreateKey implements auth.KeyStore.
 func (s *Store) CreateKey(ctx context.Context, k *auth.Stored) error {
-	err := refuseKey(k)
+	return s.create(ctx, "create a key", refuseKey(k), &k.Version, `INSERT INTO client_keys (`+keyColumns+`, revision)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)`, func(n int64) []any { return append(keyValues(k), n) })
+}
+
+// create adds a row under the next revision, and sets its version; wrong is why it cannot.
+func (s *Store) create(ctx context.Context, what string, wrong error, version *int64, insert string, values func(n int64) []any) error {
+	err := wrong
 	if err == nil {
 		err = s.change(ctx, func(tx *sql.Tx) error {
 			n, err := s.next(ctx, tx, "keys")
 			if err != nil {
 				return err
 			}
-			_, err = s.exec(ctx, tx, `INSERT INTO client_keys (`+keyColumns+`, revision)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)`, append(keyValues(k), n)...)
+			_, err = s.exec(ctx, tx, insert, values(n)...)
 			return s.exists(err)
 		})
 	}
 	if err != nil {
-		return s.fail(ctx, "create a key", err)
+		return s.fail(ctx, what, err)
 	}
-	k.Version = 1
+	*version = 1
 	return nil
 }
 
 // UpdateKey implements auth.KeyStore.
 func (s *Store) UpdateKey(ctx context.Context, k *auth.Stored) error {
-	err := refuseKey(k)
+	return s.update(ctx, "update a key", refuseKey(k), &k.Version, guarded{
+		`UPDATE client_keys SET name = ?, owner = ?, priority = ?, weight = ?, models = ?,
+			limits = ?, max_tokens = ?, allowed_ips = ?, tags = ?, expires_at = ?, disabled = ?, hash = ?, hint = ?, old_hash = ?,
+			old_until = ?, created_at = ?, updated_at = ?, revoked_at = ?, version = version + 1, revision = ?
+			WHERE id = ? AND version = ? AND revoked_at = 0`,
+		`SELECT count(*) FROM client_keys WHERE id = ? AND revoked_at = 0`, k.ID,
+	}, keyValues(k)[1:])
+}
+
+// guarded is an update of one row, if its version still is the given one: what is set, the
+// revision, then name and version. count tells whether the row is there at all.
+type guarded struct{ update, count, name string }
+
+// update writes a row under the next revision, and counts its version up; wrong is why it
+// cannot.
+func (s *Store) update(ctx context.Context, what string, wrong error, version *int64, g guarded, values []any) error {
+	err := wrong
 	if err == nil {
 		err = s.change(ctx, func(tx *sql.Tx) error {
 			n, err := s.next(ctx, tx, "keys")
 			if err != nil {
 				return err
 			}
-			changed, err := s.exec(ctx, tx, `UPDATE client_keys SET name = ?, owner = ?, priority = ?, weight = ?, models = ?,
-				limits = ?, max_tokens = ?, allowed_ips = ?, tags = ?, expires_at = ?, disabled = ?, hash = ?, hint = ?, old_hash = ?,
-				old_until = ?, created_at = ?, updated_at = ?, revoked_at = ?, version = version + 1, revision = ?
-				WHERE id = ? AND version = ? AND revoked_at = 0`, append(keyValues(k)[1:], n, k.ID, k.Version)...)
+			changed, err := s.exec(ctx, tx, g.update, slices.Concat(values, []any{n, g.name, *version})...)
 			if err != nil || changed == 1 {
 				return s.exists(err)
 			}
-			return s.why(ctx, tx, `SELECT count(*) FROM client_keys WHERE id = ? AND revoked_at = 0`, k.ID)
+			return s.why(ctx, tx, g.count, g.name)
 		})
 	}
 	if err != nil {
-		return s.fail(ctx, "update a key", err)
+		return s.fail(ctx, what, err)
 	}
-	k.Version++
+	*version++
 	return nil
 }
 
@@ -109,14 +127,20 @@ func (s *Store) why(ctx context.Context, tx *sql.Tx, count string, args ...any) 
 
 // Key implements auth.KeyStore.
 func (s *Store) Key(ctx context.Context, id string) (auth.Stored, error) {
-	if !askable(id) {
-		return auth.Stored{}, s.fail(ctx, "read a key", auth.ErrNotFound)
+	return one(ctx, s, "read a key", scanKey, `SELECT `+keyColumns+` FROM client_keys WHERE id = ?`, id)
+}
+
+// one reads the row of a name.
+func one[T any](ctx context.Context, s *Store, what string, scan func(scanner) (T, error), text, name string) (T, error) {
+	var none T
+	if !askable(name) {
+		return none, s.fail(ctx, what, auth.ErrNotFound)
 	}
-	k, err := scanKey(s.read.QueryRowContext(ctx, s.sql(`SELECT `+keyColumns+` FROM client_keys WHERE id = ?`), id))
+	row, err := scan(s.read.QueryRowContext(ctx, s.sql(text), name))
 	if err != nil {
-		return auth.Stored{}, s.fail(ctx, "read a key", err)
+		return none, s.fail(ctx, what, err)
 	}
-	return k, nil
+	return row, nil
 }
 
 const ownerColumns = `name, kind, limits, tags, created_at, updated_at, deleted_at, version`
@@ -139,60 +163,23 @@ func refuseOwner(o *auth.StoredOwner) error {
 
 // CreateOwner implements auth.KeyStore.
 func (s *Store) CreateOwner(ctx context.Context, o *auth.StoredOwner) error {
-	err := refuseOwner(o)
-	if err == nil {
-		err = s.change(ctx, func(tx *sql.Tx) error {
-			n, err := s.next(ctx, tx, "keys")
-			if err != nil {
-				return err
-			}
-			_, err = s.exec(ctx, tx, `INSERT INTO owners (kind, limits, tags, created_at, updated_at, deleted_at, name, version, born, revision)
-				VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`, append(ownerValues(o), o.Name, n, n)...)
-			return s.exists(err)
-		})
-	}
-	if err != nil {
-		return s.fail(ctx, "create an owner", err)
-	}
-	o.Version = 1
-	return nil
+	return s.create(ctx, "create an owner", refuseOwner(o), &o.Version, `INSERT INTO owners
+		(kind, limits, tags, created_at, updated_at, deleted_at, name, version, born, revision)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?)`, func(n int64) []any { return append(ownerValues(o), o.Name, n, n) })
 }
 
 // UpdateOwner implements auth.KeyStore.
 func (s *Store) UpdateOwner(ctx context.Context, o *auth.StoredOwner) error {
-	err := refuseOwner(o)
-	if err == nil {
-		err = s.change(ctx, func(tx *sql.Tx) error {
-			n, err := s.next(ctx, tx, "keys")
-			if err != nil {
-				return err
-			}
-			changed, err := s.exec(ctx, tx, `UPDATE owners SET kind = ?, limits = ?, tags = ?, created_at = ?, updated_at = ?,
-				deleted_at = ?, version = version + 1, revision = ? WHERE name = ? AND version = ? AND deleted_at = 0`,
-				append(ownerValues(o), n, o.Name, o.Version)...)
-			if err != nil || changed == 1 {
-				return err
-			}
-			return s.why(ctx, tx, `SELECT count(*) FROM owners WHERE name = ? AND deleted_at = 0`, o.Name)
-		})
-	}
-	if err != nil {
-		return s.fail(ctx, "update an owner", err)
-	}
-	o.Version++
-	return nil
+	return s.update(ctx, "update an owner", refuseOwner(o), &o.Version, guarded{
+		`UPDATE owners SET kind = ?, limits = ?, tags = ?, created_at = ?, updated_at = ?,
+			deleted_at = ?, version = version + 1, revision = ? WHERE name = ? AND version = ? AND deleted_at = 0`,
+		`SELECT count(*) FROM owners WHERE name = ? AND deleted_at = 0`, o.Name,
+	}, ownerValues(o))
 }
 
 // Owner implements auth.KeyStore.
 func (s *Store) Owner(ctx context.Context, name string) (auth.StoredOwner, error) {
-	if !askable(name) {
-		return auth.StoredOwner{}, s.fail(ctx, "read an owner", auth.ErrNotFound)
-	}
-	o, err := scanOwner(s.read.QueryRowContext(ctx, s.sql(`SELECT `+ownerColumns+` FROM owners WHERE name = ? ORDER BY born DESC LIMIT 1`), name))
-	if err != nil {
-		return auth.StoredOwner{}, s.fail(ctx, "read an owner", err)
-	}
-	return o, nil
+	return one(ctx, s, "read an owner", scanOwner, `SELECT `+ownerColumns+` FROM owners WHERE name = ? ORDER BY born DESC LIMIT 1`, name)
 }
 
 // errUnchanged ends a look at changes early.
