@@ -137,3 +137,31 @@ func TestTheLastHourIsSimulated(t *testing.T) {
 		t.Errorf("%s %v", body, err)
 	}
 }
+
+// axe-core finds nothing wrong with the simulate and configuration pages in their states:
+// a text with problems, a comparison, a difference, the question before it is applied.
+func TestSimulationsAreAccessible(t *testing.T) {
+	axe, err := Axe(".")
+	must(t, err)
+	_, page := open(t, configuration)
+	show(t, page, "simulate")
+	upload(t, page, traffic(t, 300))
+	must(t, page.Fill("Name", "one"))
+	must(t, page.Fill("Configuration", "edited"))
+	rewrite(t, page, "routes: [")
+	must(t, page.Until("wrong", wrongLines+` !== ""`))
+	accessible(t, page, axe, "an edited copy with problems")
+	must(t, page.Fill("Configuration", "current"))
+	must(t, page.Fill("Who decides", "sluice,none"))
+	start(t, page)
+	must(t, page.Until("it is done", figure("Arrived", 0)+` === "300"`))
+	must(t, page.Press("More options"))
+	accessible(t, page, axe, "a comparison")
+	show(t, page, "settings/configuration")
+	rewrite(t, page, written(t, page)+"telemetry: {sample: 0.5}\n")
+	must(t, page.Read("after a restart"))
+	accessible(t, page, axe, "a difference")
+	must(t, page.Press("Apply"))
+	must(t, page.See("dialog[open]"))
+	accessible(t, page, axe, "apply")
+}
