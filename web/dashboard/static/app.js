@@ -9,7 +9,7 @@ import { Frame } from "./parts/frame.js";
 import { SignIn } from "./pages/signin.js";
 import { Loading, Broken, Failure } from "./parts/states.js";
 import { who } from "./lib/who.js";
-import { pages, may } from "./lib/pages.js";
+import { pageOf, may } from "./lib/pages.js";
 
 const words = store(0); // grows when the language changes, so that all is written anew
 
@@ -25,7 +25,7 @@ async function identify() {
 function Page() {
   const at = useStore(place);
   const me = useStore(who);
-  const page = pages().find((p) => p.name === at.page) || pages()[0];
+  const page = pageOf(at.page, me.role);
   const [module, set] = useState(null);
   useEffect(() => {
     let gone = false;

@@ -61,7 +61,7 @@ function ending(text) {
   if (code >= 0 && code < 11172) return code % 28 === 0 ? "vowel" : code % 28 === 8 ? "ㄹ" : "consonant";
   if (/[0136]/.test(last)) return last === "1" ? "ㄹ" : "consonant";
   if (/[78]/.test(last)) return "ㄹ";
-  if (/[2459aeiouyAEIOUY]/.test(last)) return "vowel";
+  if (/[2459aeiouysfvzdrhwjxAEIOUY]/.test(last)) return "vowel"; // plus is said 플러스
   if (/[mnMN]/.test(last)) return "consonant";
   return /[lL]/.test(last) ? "ㄹ" : null;
 }

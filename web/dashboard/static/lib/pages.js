@@ -17,3 +17,6 @@ export const pages = () => [
 
 // may says whether a role sees a page.
 export const may = (role, page) => page.roles.includes(role);
+
+// pageOf is the page of a name; without one, the first that a role may see.
+export const pageOf = (name, role) => pages().find((p) => p.name === name) || pages().find((p) => may(role, p));

@@ -4,7 +4,7 @@ import { store } from "./store.js";
 function read() {
   const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   const [page = "", ...rest] = path.split("/").map(decodeURIComponent);
-  return { page: page || "now", rest, query: Object.fromEntries(new URLSearchParams(query)) };
+  return { page, rest, query: Object.fromEntries(new URLSearchParams(query)) };
 }
 
 export const place = store(read());

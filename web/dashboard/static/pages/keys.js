@@ -189,8 +189,8 @@ function Owners({ words, owners }) {
   if (!owners.data) return html`<${Loading} />`;
   const rows = owners.data.filter((o) => o.name.toLowerCase().includes(words.toLowerCase()));
   const act = can(...operators);
-  const all = Object.values(state?.budgets || {}).filter((b) => b.scope === "owner");
-  const strips = (o) => all.filter((b) => b.name === o.name);
+  const of = Map.groupBy(Object.values(state?.budgets || {}).filter((b) => b.scope === "owner"), (b) => b.name);
+  const strips = (o) => of.get(o.name) || [];
   const done = () => { setOpen(null); say(t("saved")); owners.again(); };
   return html`<div class="row">${act && html`<button class="main" onClick=${() => setOpen({})}>${t("owner.create")}</button>`}</div>
     ${rows.length === 0 ? html`<${Empty}><p>${t("owner.none")}</p><//>` : html`<section class="band"><table><thead><tr><th>${t("owner.name")}</th><th>${t("owner.kind")}</th><th class="num">${t("owner.keys")}</th><th>${t("key.limits")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>

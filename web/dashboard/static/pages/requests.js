@@ -25,7 +25,7 @@ const columns = () => [
   { name: "key", label: t("req.key"), width: "minmax(90px, .8fr)", cell: (r) => r.key || "–" },
   { name: "class", label: t("req.class"), width: "72px", cell: (r) => html`<span class="quiet">${r.priority ? t("class." + r.priority) : "–"}</span>` },
   { name: "route", label: t("req.route"), cell: (r) => r.route || "–" },
-  { name: "served", label: t("req.served"), width: "minmax(0, 1.7fr)", cell: (r) => html`<span class="soft">${r.model ? `${r.model} · ${r.account}` : r.error_code || "–"}</span>${r.spared_429 ? html` <span class="tag" title=${t("now.spared.about")}>${t("timeline.spared")}</span>` : ""}` },
+  { name: "served", label: t("req.served"), width: "minmax(0, 1.7fr)", cell: (r) => html`<span class="soft">${r.model ? `${r.model} · ${r.account}` : r.error_code || "–"}</span>` },
   { name: "tokens", label: t("tokens"), width: "108px", num: true, cell: (r) => `${count(r.input_tokens)} + ${count(r.output_tokens)}` },
   { name: "queue", label: t("req.queue"), width: "72px", num: true, cell: (r) => (r.queue_ms >= 1 ? html`<span class="later">${took(r.queue_ms)}</span>` : "–") },
   { name: "total", label: t("req.total"), width: "72px", num: true, cell: (r) => took(r.duration_ms) },

@@ -56,7 +56,7 @@ export function Chart({ title, times, series, group = "time", height = 132, writ
       width: box.clientWidth || 400, height, cursor: { sync: { key: group }, y: false, points: { size: 6 } },
       legend: { live: true }, padding: [8, 8, 0, 0],
       scales: { x: { time: !elapsed, range: (_, min, max) => bounds.current || [min, max] }, y: { range: (_, min, max) => [Math.min(0, min), max > 0 ? max * 1.08 : 1] } },
-      axes: [{ ...axis, size: 28, space: 64, values: axisTimes, ...(elapsed && axisElapsed), ...(daily && { incrs: [1, 2, 7, 14, 30].map((d) => d * 86400) }) }, { ...axis, size: 52, space: 34, values: (_, v) => v.map(write) }],
+      axes: [{ ...axis, size: 28, space: 64, values: axisTimes, ...(elapsed && axisElapsed), ...(daily && { incrs: [1, 2, 7, 14, 30].map((d) => d * 86400) }) }, { ...axis, size: 58, space: 34, values: (_, v) => v.map(write) }],
       series: [{ label: elapsed || t("req.at"), value: (u, v) => (empty(v) ? t("chart.last") : elapsed ? duration(v * 1000) : daily ? day(v * 1000) : new Date(v * 1000).toLocaleTimeString("en-GB")) }, ...series.map((s) => ({
         label: s.label, stroke: colour(s.colour), width: 1.6, dash: s.dash, fill: s.fill ? colour(s.colour) + "33" : undefined, spanGaps: !!daily,
         points: { show: !!daily, size: 5 }, value: (u, v, i, at) => written(u, v, i, at),

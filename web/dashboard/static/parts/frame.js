@@ -7,7 +7,7 @@ import { live, link } from "../lib/live.js";
 import { span, clock, moment } from "../lib/format.js";
 import { sentence, cause } from "../lib/limiting.js";
 import { remove } from "../lib/api.js";
-import { pages, may } from "../lib/pages.js";
+import { pages, pageOf, may } from "../lib/pages.js";
 import { Toasts } from "./toast.js";
 import { Help } from "./help.js";
 import { Announce } from "./announce.js";
@@ -100,11 +100,11 @@ export function Frame({ me, again, reword, children }) {
   const [help, showHelp] = useState(false);
   useKeys(me, () => showHelp(true));
   useEffect(() => dress(scheme()), []);
-  const open = pages().find((p) => p.name === at.page) || pages()[0];
+  const open = pageOf(at.page, me.role);
   return html`<div class=${cx("frame", l.at && !l.up && "stale")}>
     <a class="skip" href="#content" onClick=${(e) => { e.preventDefault(); document.getElementById("content").focus(); }}>${t("skip")}</a>
     <header class="rail">
-      <a class="brand" href=${href("now")}><img src="/icon.svg" alt="" />Sluice</a>
+      <a class="brand" href=${href("")}><img src="/icon.svg" alt="" />Sluice</a>
       <nav aria-label=${t("pages")}>
         ${pages().filter((p) => may(me.role, p)).map((p) => html`
           <a key=${p.name} href=${href(p.name)} aria-current=${p.name === open.name ? "page" : undefined}>${p.title}<kbd aria-hidden="true">g ${p.key}</kbd></a>`)}
