@@ -34,7 +34,7 @@ type Upstream struct {
 	State         string     `json:"state"`
 	StateSince    *time.Time `json:"state_since"`
 	ProviderState string     `json:"provider_state"`
-	InFlight   int        `json:"in_flight"`
+	InFlight      int        `json:"in_flight"`
 	// Routed says that a route uses the account.
 	Routed bool  `json:"routed"`
 	Keys   []Key `json:"keys"`
