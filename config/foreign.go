@@ -12,7 +12,7 @@ func (v *validator) foreign(o Options) {
 	ours, theirs := hostOnly(v.c), hostOnly(o.File)
 	for _, path := range sortedKeys(ours) {
 		if value := ours[path]; value != "" && value != theirs[path] {
-			v.problem(path, "is for the file alone to say: a configuration from the admin API names no files, databases and encryption keys of the host")
+			v.problem(path, "is for the file alone to say: a configuration from the admin API names no files, databases, encryption keys and private networks of the host")
 		}
 	}
 	known := append(slices.Clone(o.Known), o.File)
@@ -40,6 +40,9 @@ func hostOnly(c *Config) map[string]string {
 		"server.admin_tls.cert": c.Server.AdminTLS.Cert, "server.admin_tls.key": c.Server.AdminTLS.Key,
 		"store.driver": s.Driver, "store.dsn": digest(s.DSN), "store.spool.path": s.Spool.Path, "budgets.levels": c.Budgets.Levels,
 		"store.encryption_key": digest(s.EncryptionKey),
+	}
+	for _, n := range c.Server.WebhookNetworks {
+		values["server.webhook_networks"] += n.String() + " "
 	}
 	for _, k := range s.OldEncryptionKeys {
 		values["store.old_encryption_keys"] += digest(k) + " "

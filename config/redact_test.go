@@ -139,6 +139,7 @@ telemetry: {otlp_endpoint: "https://otlp.example", otlp_headers: {authorization:
 		"another collector":  {swap("otlp.example", "evil.example"), "belongs to https://otlp.example"},
 		"a file of the host": {swap("server: {", "server: {tls: {cert: /etc/shadow, key: /etc/shadow}, "), "for the file alone to say"},
 		"a file to write":    {file + "budgets: {levels: /etc/cron.d/x}\n", "for the file alone to say"},
+		"private networks":   {swap("server: {", "server: {webhook_networks: [10.0.0.0/8], "), "for the file alone to say"},
 		"another database":   {file + "store: {dsn: /etc/passwd}\n", "for the file alone to say"},
 		"another spool":      {file + "store: {spool: {path: /etc/passwd}}\n", "for the file alone to say"},
 		"another key":        {file + "store: {encryption_key: AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=}\n", "for the file alone to say"},

@@ -50,6 +50,9 @@ type Server struct {
 	// admin and metrics listeners. Default none given: all.
 	Allow      []netip.Prefix `yaml:"allow"`
 	AdminAllow []netip.Prefix `yaml:"admin_allow"`
+	// WebhookNetworks are the loopback, private and otherwise special networks that
+	// webhooks may be sent to. Default none: they go to public addresses only.
+	WebhookNetworks []netip.Prefix `yaml:"webhook_networks"`
 }
 
 // TLS is a certificate and its key, both in PEM. The zero value is plain HTTP.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -219,6 +220,25 @@ func (v *validator) condition(at string, a *Alert) {
 	}
 }
 
+// receiver checks where a webhook goes, as far as its address tells before its name is
+// resolved.
+func (v *validator) receiver(at string, u *url.URL) {
+	host := u.Hostname()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && (ip.IsLoopback() || ip.IsPrivate()) {
+		ip = ip.Unmap()
+		if !slices.ContainsFunc(v.c.Server.WebhookNetworks, func(n netip.Prefix) bool { return n.Contains(ip) }) {
+			v.problem(at, "leads to a private address: webhooks go there only where server.webhook_networks has its network")
+		}
+		return
+	}
+	if u.Scheme == "http" && !private(host) {
+		v.warn(at, "alerts travel unencrypted over http")
+	}
+}
+
 func (v *validator) action(at string, a Action) {
 	switch a.Kind {
 	case "shed":
@@ -227,8 +247,8 @@ func (v *validator) action(at string, a Action) {
 		u, err := url.Parse(a.URL.Reveal())
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
 			v.problem(at+".webhook.url", "must be an address that begins with https:// or http://")
-		} else if u.Scheme == "http" && !private(u.Hostname()) {
-			v.warn(at+".webhook.url", "alerts travel unencrypted over http")
+		} else {
+			v.receiver(at+".webhook.url", u)
 		}
 		if a.Secret == "" {
 			v.problem(at+".webhook.secret", "is needed: it signs what is sent, so that the receiver can tell it from a forgery")

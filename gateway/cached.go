@@ -215,7 +215,7 @@ func (x *exchange) replay(a *cache.Answer) {
 		x.w.WriteHeader(http.StatusOK)
 	}
 	x.wroteHeader, x.streamOpen = true, false
-	x.keepAnswer(a.Body)
+	x.keepReplayed(a.Body)
 	for body := a.Body; len(body) > 0; {
 		n := min(len(body), replayPiece)
 		x.deadline()

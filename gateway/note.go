@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"bytes"
+
 	"github.com/sluice-gateway/sluice/budget"
 	"github.com/sluice-gateway/sluice/gateway/admission"
 	"github.com/sluice-gateway/sluice/providers"
@@ -65,6 +67,23 @@ func (x *exchange) keepAnswer(data []byte) {
 	n := min(len(data), x.keep-len(c.Answer))
 	c.Answer = append(c.Answer, data[:n]...)
 	c.Cut = c.Cut || n < len(data)
+}
+
+// keepReplayed keeps an answer of the cache in the form in which keepAnswer has kept it
+// when it came: of a stream, the events' data without their frames.
+func (x *exchange) keepReplayed(body []byte) {
+	if x.keep == 0 {
+		return
+	}
+	if !x.req.Stream {
+		x.keepAnswer(body)
+		return
+	}
+	for frame := range bytes.SplitSeq(body, []byte("\n\n")) {
+		if data, ok := bytes.CutPrefix(frame, []byte("data: ")); ok && string(data) != "[DONE]" {
+			x.keepAnswer(data)
+		}
+	}
 }
 
 // keepPrompt keeps what the client has sent, up to the size that is kept.

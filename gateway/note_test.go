@@ -195,6 +195,39 @@ func TestContentIsKeptOnlyWhereAsked(t *testing.T) {
 	}
 }
 
+// What a client is told from the cache is kept like any other answer, with a row of its
+// own that says so and costs nothing: for calls that waited for another's answer too.
+func TestContentOfAHitIsKept(t *testing.T) {
+	for _, body := range []string{question("owner", "q"), question("owner", "q", `"stream":true`)} {
+		var mu sync.Mutex
+		var rows []telemetry.Record
+		up := &numbered{}
+		g := cachedGateway(t, sinkFunc(func(r *telemetry.Record) {
+			mu.Lock()
+			defer mu.Unlock()
+			rows = append(rows, *r)
+		}), up.RoundTrip)
+		g.keep = func() int { return 1 << 20 }
+		for range 3 {
+			if w := askAs(t.Context(), g, "a2", body); w.Code != http.StatusOK {
+				t.Fatal(w.Body)
+			}
+		}
+		for i, r := range rows {
+			want := map[bool]string{true: "miss", false: "hit"}[i == 0]
+			if r.Cache != want || r.Content == nil || string(r.Content.Prompt) != body || !bytes.Equal(r.Content.Answer, rows[0].Content.Answer) || !bytes.Contains(r.Content.Answer, []byte("answer")) {
+				t.Errorf("row %d is a %s with %s", i, r.Cache, r.Content.Answer)
+			}
+			if i > 0 && (r.Cost != 0 || r.Input+r.Output != 0 || len(r.Attempts) != 0) {
+				t.Errorf("a hit costs %d: %+v", r.Cost, r)
+			}
+		}
+		if len(rows) != 3 || up.calls.Load() != 1 {
+			t.Errorf("%d rows of %d upstream calls", len(rows), up.calls.Load())
+		}
+	}
+}
+
 func TestContentOfAStream(t *testing.T) {
 	told := &attempts{}
 	g := newTestGateway(t, told, func(r *http.Request) (*http.Response, error) {

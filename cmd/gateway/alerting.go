@@ -19,6 +19,7 @@ func (s *service) setUpAlerting() (err error) {
 		DisableKey: s.disableKey,
 		Changed:    func(c api.AlertChange) { s.live.Tell("alert", c, nil) },
 		Log:        s.log,
+		Networks:   s.cfg.Server.WebhookNetworks,
 	}, s.cfg.Alerts)
 	if err != nil {
 		return err

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sluice-gateway/sluice/alerts"
@@ -30,6 +32,8 @@ type Options struct {
 	Log *slog.Logger
 	// Node is this gateway's name in webhooks. Empty: it is alone.
 	Node string
+	// Networks are the private ones that webhooks may be sent to. Empty: none.
+	Networks []netip.Prefix
 	// Transport sends webhooks. Nil: one that checks where it dials.
 	Transport http.RoundTripper
 	// Every is the pause between looks. Zero: a second.
@@ -44,6 +48,8 @@ type Alerting struct {
 	life   context.Context
 	end    context.CancelFunc
 	wg     sync.WaitGroup
+
+	networks atomic.Pointer[[]netip.Prefix] // private ones that webhooks may be sent to
 
 	mu        sync.Mutex
 	rules     map[string]Rule
@@ -74,8 +80,9 @@ func New(o Options, own []config.Alert) (*Alerting, error) {
 	if o.Every <= 0 {
 		o.Every = time.Second
 	}
-	a := &Alerting{o: o, reader: reader{Sources: o.Sources}, client: newClient(), engine: alerts.New(nil),
-		receivers: map[destination]*running{}, shed: shedding.Classes}
+	a := &Alerting{o: o, reader: reader{Sources: o.Sources}, engine: alerts.New(nil), receivers: map[destination]*running{}, shed: shedding.Classes}
+	a.networks.Store(&o.Networks)
+	a.client = newClient(func() []netip.Prefix { return *a.networks.Load() })
 	if o.Transport != nil {
 		a.client.Transport = o.Transport
 	}
@@ -95,7 +102,11 @@ func (a *Alerting) Prepare(cfg *config.Config) (commit func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	return func() { a.follow(rules) }, nil
+	return func() {
+		a.networks.Store(&cfg.Server.WebhookNetworks)
+		a.client.CloseIdleConnections() // the next ones are dialled, and so checked
+		a.follow(rules)
+	}, nil
 }
 
 func (a *Alerting) follow(rules []Rule) {

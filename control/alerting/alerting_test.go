@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -433,18 +437,59 @@ func TestTheMeterKnowsTheLastMinute(t *testing.T) {
 }
 
 func TestWhereWebhooksMayGo(t *testing.T) {
-	for address, ok := range map[string]bool{
-		"93.184.216.34:443": true, "127.0.0.1:9093": true, "10.1.2.3:80": true, "[::1]:80": true, "[fd12::1]:80": true,
-		"169.254.169.254:80": false, "[fe80::1%eth0]:80": false, "[::ffff:169.254.169.254]:80": false, "[fd00:ec2::254]:80": false,
-		"0.0.0.0:80": false, "[::]:80": false, "224.0.0.1:80": false, "example.com:80": false, "": false,
+	allowed := []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("fd12::/16"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fd00:ec2::254/128")}
+	for address, want := range map[string]error{
+		"93.184.216.34:443": nil, "[2606:4700::1111]:443": nil, "10.1.2.3:80": nil, "[fd12::1]:80": nil, "[::ffff:10.1.2.3]:80": nil,
+		"10.2.0.1:80": errPrivate, "127.0.0.1:9093": errPrivate, "[::1]:80": errPrivate, "[::ffff:127.0.0.1]:80": errPrivate, "192.168.1.1:80": errPrivate,
+		"172.31.255.255:80": errPrivate, "100.64.0.1:80": errPrivate, "0.1.2.3:80": errPrivate, "198.19.0.1:80": errPrivate, "255.255.255.255:80": errPrivate,
+		"[64:ff9b::a00:1]:80": errPrivate, "[2002:a00:1::]:80": errPrivate, "[2001:0:53aa::1]:80": errPrivate, "[fec0::1]:80": errPrivate, "[::a00:1]:80": errPrivate,
+		"169.254.169.254:80": errForbidden, "[fe80::1%eth0]:80": errForbidden, "[::ffff:169.254.169.254]:80": errForbidden, "[fd00:ec2::254]:80": errForbidden,
+		"0.0.0.0:80": errForbidden, "[::]:80": errForbidden, "224.0.0.1:80": errForbidden, "[ff02::1]:80": errForbidden, "example.com:80": errForbidden, "": errForbidden,
 	} {
-		if err := mayDial(address); (err == nil) != ok {
-			t.Errorf("%s: %v", address, err)
+		if err := mayDial(address, allowed); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("%s: %v, want %v", address, err, want)
 		}
 	}
-	_, err := newClient().Get("http://169.254.169.254/latest/meta-data")
-	if !errors.Is(err, errForbidden) {
-		t.Errorf("%v", err)
+	none := func() []netip.Prefix { return nil }
+	for url, want := range map[string]error{"http://169.254.169.254/latest/meta-data": errForbidden, "http://localhost:1/x": errPrivate, "http://0x7f.1:1/": errPrivate} {
+		if _, err := newClient(none).Get(url); !errors.Is(err, want) {
+			var dns *net.DNSError
+			if errors.As(err, &dns) && !strings.Contains(url, "localhost") { // a spelling that this system does not resolve
+				continue
+			}
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// A receiver on this machine hears nothing until its network is allowed, and nothing
+// any more once it is not, kept connections included.
+func TestPrivateReceiversAreAllowedByTheConfiguration(t *testing.T) {
+	var heard atomic.Int64
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { heard.Add(1) }))
+	defer receiver.Close()
+	a, err := New(Options{Sources: Sources{Gateway: &plane{down: map[string]bool{}}, Meter: NewMeter()}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	r := newReceiver(destination{config.Secret(receiver.URL), "a-secret-of-a-webhook"}, a.client, func(string, error) {})
+	loopback := &config.Config{Server: config.Server{WebhookNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}
+	for i, step := range []struct {
+		cfg   *config.Config
+		heard int64
+		err   error
+	}{{nil, 0, errPrivate}, {loopback, 1, nil}, {loopback, 2, nil}, {&config.Config{}, 2, errPrivate}} {
+		if step.cfg != nil {
+			commit, err := a.Prepare(step.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			commit()
+		}
+		if err := r.try(t.Context(), delivery{id: "x", body: []byte("{}")}); !errors.Is(err, step.err) || (err == nil) != (step.err == nil) || heard.Load() != step.heard {
+			t.Errorf("%d: %v, and %d were heard", i, err, heard.Load())
+		}
 	}
 }
 

@@ -39,7 +39,9 @@ func TestAKeyThatIsGoneIsTold(t *testing.T) {
 	}))
 	defer receiver.Close()
 	_, url := upstream(t, open("a"))
-	g := start(t, strings.Replace(one(url, ""), "keys: [key-a]", "keys: [key-a, key-nobody-knows]", 1)+`
+	yaml := strings.Replace(one(url, ""), "keys: [key-a]", "keys: [key-a, key-nobody-knows]", 1)
+	yaml = strings.Replace(yaml, "server: {", "server: {webhook_networks: [127.0.0.0/8], ", 1)
+	g := start(t, yaml+`
 alerts:
   - {name: key-down, when: keys_down > 0, do: [log, {webhook: {url: "`+receiver.URL+`/x", secret: the-secret-of-the-webhook}}]}
 `)

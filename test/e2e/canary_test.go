@@ -136,7 +136,7 @@ func (c *canary) configuration(up, sink, store string) string {
 	}
 	c.t.Setenv("CANARY_UPSTREAM", c.secrets["upstream key, environment"])
 	return c.secrets.fill(`
-server: {admin_token: "{{admin token}}"}
+server: {webhook_networks: [127.0.0.0/8], admin_token: "{{admin token}}"}
 providers:
   up:
     base_url: ` + up + `/v1
