@@ -106,6 +106,26 @@ func (r *keyring) enter(rt *generation, k *auth.Live) (*keyRing, *client, error)
 	return e, e.client, nil
 }
 
+// refresh brings keys that were edited since their last call up to date, so that their
+// buckets are shown, and watched, with the limits that the next call meets.
+func (r *keyring) refresh(rt *generation) {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		for id, e := range s.keys {
+			k := r.directory.Key(id)
+			now := madeFrom{k, rt.number, r.directory.OwnerChanges()}
+			if k == nil || e.client == nil || e.from == now || e.from.generation > now.generation {
+				continue
+			}
+			if c, err := r.make(rt, k, e); err == nil { // otherwise the next call tells
+				e.client, e.from = c, now
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 // leave lets go of a key.
 func (r *keyring) leave(e *keyRing) {
 	s := r.shard(e.id)

@@ -324,6 +324,40 @@ func TestAnEditKeepsLevels(t *testing.T) {
 	})
 }
 
+// What is shown of a key that was edited is what its next call meets, before that call.
+func TestAnEditShowsBeforeTheNextCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		up := &upstreamBody{}
+		k := storedKey("a", map[string]string{"rpm": "10"})
+		k.Owner = "team"
+		g, d := up.serve(t, wide)
+		d.PutOwner(&auth.StoredOwner{Name: "team", Limits: map[string]string{"rpm": "20"}, Version: 1})
+		putKey(t, d, k)
+		if w := as(g.Handler(), secretOf("a"), ask); w.Code != http.StatusOK {
+			t.Fatal(w.Body)
+		}
+		shown := func() string {
+			var all []string
+			for _, b := range g.BucketStates() {
+				if b.Name == k.Name || b.Name == "team" {
+					all = append(all, fmt.Sprintf("%s %d of %d", b.Scope, b.Limit.Amount-b.Level, b.Limit.Amount))
+				}
+			}
+			return strings.Join(all, ", ")
+		}
+		if got := shown(); got != "client_key 1 of 10, owner 1 of 20" {
+			t.Fatal(got)
+		}
+		edited := *k
+		edited.Limits, edited.Version = map[string]string{"rpm": "100"}, 2
+		putKey(t, d, &edited)
+		d.PutOwner(&auth.StoredOwner{Name: "team", Limits: map[string]string{"rpm": "200"}, Version: 2})
+		if got := shown(); got != "client_key 1 of 100, owner 1 of 200" {
+			t.Error(got)
+		}
+	})
+}
+
 func TestRotationExpiryDisabledRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up upstreamBody

@@ -38,6 +38,7 @@ func (g *Gateway) BucketStates() []BucketState {
 		add(s, s.Name())
 	}
 	stored := 0
+	g.keyring.refresh(n)
 	g.keyring.each(func(s *budget.Scope, name string) {
 		if stored++; stored <= maxShown {
 			add(s, name)
