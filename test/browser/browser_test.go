@@ -183,19 +183,3 @@ func TestKeysWorkByTheKeyboard(t *testing.T) {
 	must(t, page.Type("\x1b"))
 	must(t, page.Until("Esc closes it", `!document.querySelector("dialog[open]")`))
 }
-
-// A stream that breaks greys the page, says how old it is, and comes back by itself.
-func TestADisconnectedPageSaysSo(t *testing.T) {
-	dir := t.TempDir()
-	p, err := Start(binary, dir, configuration)
-	must(t, err)
-	page, err := chromium.Open(p, 1200, 800, true)
-	must(t, err)
-	defer page.Close()
-	must(t, page.SignIn(name, password))
-	must(t, page.Go("now"))
-	must(t, page.See(".striprow"))
-	p.Stop()
-	must(t, page.Read("Disconnected."))
-	must(t, page.Until("it is greyed", `document.querySelector(".frame.stale")`))
-}

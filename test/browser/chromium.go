@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -70,11 +72,12 @@ type Page struct {
 	mu       sync.Mutex
 	problems []string
 	failed   []string
+	pending  map[network.RequestID]string
 }
 
 // Open makes a tab for a program's dashboard, with storage of its own.
 func (b *Browser) Open(p *Program, width, height int64, dark bool) (*Page, error) {
-	page := &Page{base: p.Admin}
+	page := &Page{base: p.Admin, pending: map[network.RequestID]string{}}
 	page.ctx, page.cancel = chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(page.listen))
 	scheme := "light"
 	if dark {
@@ -118,14 +121,28 @@ func (p *Page) listen(ev any) {
 		if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
 			p.complain(e.Entry.Text)
 		}
+	case *network.EventRequestWillBeSent:
+		p.request(e.RequestID, e.Request.URL)
+	case *network.EventLoadingFinished:
+		p.request(e.RequestID, "")
 	case *network.EventResponseReceived:
 		if e.Response.Status >= 400 {
 			p.fail(fmt.Sprintf("%d %s", e.Response.Status, e.Response.URL))
 		}
 	case *network.EventLoadingFailed:
+		p.request(e.RequestID, "")
 		if !e.Canceled {
 			p.fail(e.ErrorText + " " + string(e.Type))
 		}
+	}
+}
+
+// request follows one; without a URL it has ended.
+func (p *Page) request(id network.RequestID, url string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if delete(p.pending, id); url != "" {
+		p.pending[id] = url
 	}
 }
 
@@ -192,10 +209,13 @@ func (p *Page) Until(what, expression string) error {
 	return nil
 }
 
-// seen is what the page shows, for an error.
-func (p *Page) seen() (text string) {
+// seen is what the page shows and what it waits for, for an error.
+func (p *Page) seen() string {
+	var text string
 	_ = p.Eval("document.body.innerText.slice(0, 2000)", &text) // the better error, where it can be had
-	return text
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return fmt.Sprintf("%s\nnot answered yet: %q; failed: %q; console: %q", text, slices.Sorted(maps.Values(p.pending)), p.failed, p.problems)
 }
 
 // Click clicks an element once it is there.

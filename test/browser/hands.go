@@ -101,3 +101,13 @@ func (p *Page) Type(keys string) error {
 func (p *Page) Back() error {
 	return p.run("shift and tab", chromedp.KeyEvent("\t", chromedp.KeyModifiers(chromedp.ModifierShift)))
 }
+
+// Visit opens a page that is not the dashboard's.
+func (p *Page) Visit(url string) error { return p.run("visit "+url, chromedp.Navigate(url)) }
+
+// Forgive forgets what the console has complained of, where a test has made it complain.
+func (p *Page) Forgive() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problems = nil
+}

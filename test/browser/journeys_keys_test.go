@@ -25,6 +25,7 @@ func shownSecret(t *testing.T, page *Page) (key string) {
 
 func closed(t *testing.T, page *Page) {
 	t.Helper()
+	must(t, page.See("dialog[open]"))
 	must(t, page.Type("\x1b"))
 	must(t, page.Until("the dialog is closed", `!document.querySelector("dialog[open]")`))
 }

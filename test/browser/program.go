@@ -28,6 +28,7 @@ type Program struct {
 	API, Admin string
 	File       string
 	token      string
+	binary     string
 	cmd        *exec.Cmd
 	mu         sync.Mutex
 	log        bytes.Buffer
@@ -51,32 +52,44 @@ func Build(dir string) (binary string, err error) {
 // Start runs the program in a directory, with a configuration in which {{key}} and
 // {{token}} are filled in. Without one it is the demo, whose token is what it shows.
 func Start(binary, dir, yaml string) (*Program, error) {
-	p := &Program{File: filepath.Join(dir, "sluice.yaml"), token: Token}
-	args := []string{"serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
-	if yaml != "" {
-		args = append(args, "--config", p.File)
-		if err := p.Write(yaml); err != nil {
-			return nil, err
-		}
+	p := &Program{File: filepath.Join(dir, "sluice.yaml"), token: Token, binary: binary}
+	if yaml == "" {
+		p.File = ""
+	} else if err := p.Write(yaml); err != nil {
+		return nil, err
 	}
-	p.cmd = exec.Command(binary, args...)
+	return p, p.serve(dir, "127.0.0.1:0", "127.0.0.1:0")
+}
+
+// serve runs it in a directory, at two addresses.
+func (p *Program) serve(dir, api, admin string) error {
+	args := []string{"serve", "--listen", api, "--admin-listen", admin}
+	if p.File != "" {
+		args = append(args, "--config", p.File)
+	}
+	p.cmd = exec.Command(p.binary, args...)
 	p.cmd.Dir = dir
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	served := make(chan [2]string, 1)
 	go p.follow(stderr, served)
 	at, ok := <-served
 	if !ok {
 		_ = p.cmd.Wait()
-		return nil, errors.New("browser: the program did not start:\n" + p.Log())
+		return errors.New("browser: the program did not start:\n" + p.Log())
 	}
 	p.API, p.Admin = at[0], at[1]
-	return p, nil
+	return nil
+}
+
+// Again runs it once more where it was, after it has been stopped.
+func (p *Program) Again() error {
+	return p.serve(p.cmd.Dir, strings.TrimPrefix(p.API, "http://"), strings.TrimPrefix(p.Admin, "http://"))
 }
 
 // Write replaces the configuration file.
@@ -109,6 +122,12 @@ func (p *Program) Log() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.log.String()
+}
+
+// Kill ends it as a crash would.
+func (p *Program) Kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait() // it was killed
 }
 
 // Stop ends it.

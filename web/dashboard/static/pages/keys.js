@@ -120,7 +120,7 @@ function Detail({ id, owners }) {
   return html`<div class="pagehead"><a href=${href("keys")}>← ${t("page.keys")}</a><h1>${row.name}</h1><${Chip} state=${stateOf(row)} /><span class="grow"></span>
       ${row.source === "file" && html`<span class="quiet small">${t("key.infile")}</span>`}
       ${!row.revoked_at && row.source !== "file" && html`${act && html`<button onClick=${() => setOpen({ kind: "edit" })}>${t("edit")}</button>`}
-        <button onClick=${() => setOpen({ kind: "rotate" })}>${t("key.rotate.verb")}</button>
+        ${can(...operators, "key-owner") && html`<button onClick=${() => setOpen({ kind: "rotate" })}>${t("key.rotate.verb")}</button>`}
         ${act && html`<button onClick=${toggle}>${t(row.disabled ? "enable" : "disable")}</button><button class="danger" onClick=${() => setOpen({ kind: "revoke" })}>${t("key.revoke.verb")}</button>`}`}</div>
     <section class="band"><header><h2>${t("key.usage")}</h2></header><${Limited} row=${row} /></section>
     <section class="band"><header><h2>${t("key.days")}</h2><span class="grow"></span><a href=${href("usage", [], { key_id: ledgerID(row), days: "30" })}>${t("key.history")}</a> <a href=${href("requests", ["past"], { key_id: ledgerID(row) })}>${t("key.requests")}</a></header><${Sums} days=${days} /></section>
