@@ -60,7 +60,7 @@ func TestASessionThatEndsElsewhere(t *testing.T) {
 }
 
 // levers are what changes something, on pages that a viewer sees.
-const levers = `[...document.querySelectorAll("main button")].map((b) => b.innerText.trim()).filter((b) => ["Create a key", "Create an owner", "Edit", "Pause", "Resume", "Disable", "Enable", "Drain", "Drain all", "Enable all", "Test", "Replace", "Add a key", "Revoke", "Rotate", "Mute", "Apply", "Roll back", "Send one now"].includes(b))`
+const levers = `[...document.querySelectorAll("main button")].map((b) => b.innerText.trim()).filter((b) => ["Create a key", "Create an owner", "Edit", "Pause", "Resume", "Disable", "Enable", "Drain", "Drain the provider", "Disable the provider", "Enable the provider", "Test", "Replace", "Add a key", "Revoke", "Rotate", "Mute", "Apply", "Roll back", "Send one now"].includes(b))`
 
 // A viewer sees what operators see, and no lever; the gateway refuses what the page hides.
 func TestAViewerHasNoLevers(t *testing.T) {

@@ -40,6 +40,13 @@ func stands(t *testing.T, page *Page, account, state string) {
 	must(t, page.Until(account+" is "+state, Holding(eastHead, account)+`?.querySelector(".chip")?.innerText === `+quoted(state)))
 }
 
+// agree says yes to a question, once all of it is there.
+func agree(t *testing.T, page *Page, verb string) {
+	t.Helper()
+	must(t, page.Until("the question is there", `document.querySelector("dialog[open]") && !document.querySelector("dialog .bone")`))
+	must(t, page.Point("agree", ButtonIn("dialog", "", verb)))
+}
+
 // away makes calls that either account of the provider outside can serve.
 func away(t *testing.T, p *Program, n int) {
 	t.Helper()
@@ -58,7 +65,7 @@ func TestTrafficMovesAwayAndBack(t *testing.T) {
 	}
 	must(t, page.Point("disable east", ButtonIn(eastHead, "east", "Disable")))
 	must(t, page.Read("Of 2 keys, 2 take calls now, 0 will."))
-	must(t, page.Point("yes", ButtonIn("dialog", "", "Disable")))
+	agree(t, page, "Disable")
 	stands(t, page, "east", "disabled")
 	east, others := h.far.account("east").Attempts, h.far.account(west).Attempts
 	away(t, h.Program, 4)
@@ -97,7 +104,7 @@ func TestAnAccountDrains(t *testing.T) {
 	must(t, page.Until("east has a call in flight", `/[1-9] in flight/.test(`+Holding(eastHead, "east")+`?.innerText)`))
 	must(t, page.Point("drain east", ButtonIn(eastHead, "east", "Drain")))
 	must(t, page.Until("the dialog says how many", `/[1-9] calls? in flight ends? as/.test(document.querySelector("dialog[open]")?.innerText)`))
-	must(t, page.Point("yes", ButtonIn("dialog", "", "Drain")))
+	agree(t, page, "Drain")
 	stands(t, page, "east", "draining")
 	before := h.far.account("east").Attempts
 	away(t, h.Program, 3)
@@ -112,7 +119,7 @@ func TestAnAccountDrains(t *testing.T) {
 	}
 	must(t, page.Until("nothing is in flight there", Holding(eastHead, "east")+`?.innerText.includes("0 in flight")`))
 	must(t, page.Point("enable east", ButtonIn(eastHead, "east", "Enable")))
-	must(t, page.Point("yes", ButtonIn("dialog", "", "Enable")))
+	agree(t, page, "Enable")
 	stands(t, page, "east", "enabled")
 }
 
@@ -124,7 +131,7 @@ func TestAKeyOfAnAccountRests(t *testing.T) {
 	must(t, page.Eval(Holding("section.band", "east")+`.querySelector("tbody tr td").innerText.split(/\s/)[0]`, &first))
 	must(t, page.Point("disable the key", ButtonIn(row, first, "Disable")))
 	must(t, page.Read("1 other key of east goes on."))
-	must(t, page.Point("yes", ButtonIn("dialog", "", "Disable")))
+	agree(t, page, "Disable")
 	must(t, page.Until("the key is disabled", Holding(row, first)+`?.innerText.includes("disabled")`))
 	if _, keys := upstreams(t, h.Program, "east"); keys[first] != "disabled" {
 		t.Errorf("%v", keys)
@@ -141,7 +148,7 @@ func TestAKeyOfAnAccountRests(t *testing.T) {
 // Whoever would leave a route without any key is told which, and may think again.
 func TestWhatADrainWouldLeaveIsSaid(t *testing.T) {
 	h, page := share(t, "upstreams")
-	must(t, page.Point("drain all of far", ButtonIn("main > .stack", "far", "Drain all")))
+	must(t, page.Point("drain all of far", ButtonIn("main > .stack", "far", "Drain the provider")))
 	must(t, page.Read("Routes left without any key: away"))
 	var focused string
 	must(t, page.Eval(`document.activeElement.innerText`, &focused))

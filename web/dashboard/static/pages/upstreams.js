@@ -31,7 +31,7 @@ function Change({ at, name, from, to, close, done }) {
     say(t("up.now." + to, { name }), { undo: from !== to && (async () => { await patch(at, { state: from }); done(); }) });
     done();
   };
-  return html`<${Confirm} title=${t("up.ask." + to, { name })} verb=${t("up.do." + to)} danger=${to !== "enabled"} close=${close} act=${act}>
+  return html`<${Confirm} title=${t("up.ask." + to, { name })} verb=${t("up.do." + to)} danger=${to !== "enabled"} ready=${told || error} close=${close} act=${act}>
     ${error ? html`<${Failure} error=${error} />` : !told ? html`<${Loading} rows=${2} />` : html`<p>${t("up.inflight" + (to === "enabled" ? ".enabled" : ""), { n: told.in_flight })} ${t("up.usable", { before: told.usable_before, after: told.usable_after, n: told.keys })}</p>
       ${told.routes_without_keys?.length > 0 && html`<p class="notice refused">${t("up.norooms", { routes: told.routes_without_keys.join(", ") })}</p>`}`}<//>`;
 }

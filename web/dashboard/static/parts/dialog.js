@@ -20,8 +20,9 @@ export function Dialog({ title, close, wide, children }) {
 }
 
 // Confirm asks once, and says in numbers what will happen. act answers a promise; its
-// error is shown and the question stays.
-export function Confirm({ title, says, verb, danger = true, act, close, children }) {
+// error is shown and the question stays. What is dangerous waits until it is ready: until
+// the numbers are there.
+export function Confirm({ title, says, verb, danger = true, ready = true, act, close, children }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(null);
   const go = async (e) => {
@@ -43,7 +44,7 @@ export function Confirm({ title, says, verb, danger = true, act, close, children
       ${error && html`<p class="notice refused" role="alert">${error.message}</p>`}
       <div class="row end">
         <button type="button" autofocus=${danger} onClick=${close}>${t("cancel")}</button>
-        <button class=${danger ? "danger" : "main"} autofocus=${!danger} disabled=${busy}>${verb}</button>
+        <button class=${danger ? "danger" : "main"} autofocus=${!danger} disabled=${busy || (danger && !ready)}>${verb}</button>
       </div>
     </form>
   <//>`;
