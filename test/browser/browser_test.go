@@ -164,7 +164,7 @@ func TestTheFirstScreenIsLive(t *testing.T) {
 	must(t, page.Until("requests arrive", `document.querySelectorAll(".list .line").length >= 2`))
 	must(t, page.Click(".list .line"))
 	must(t, page.See(".timeline .track i"))
-	must(t, page.Read("Steps"))
+	must(t, page.Read(word(t, "timeline.steps")))
 }
 
 func TestKeysWorkByTheKeyboard(t *testing.T) {

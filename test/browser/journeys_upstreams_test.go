@@ -148,7 +148,7 @@ func TestAKeyOfAnAccountRests(t *testing.T) {
 // Whoever would leave a route without any key is told which, and may think again.
 func TestWhatADrainWouldLeaveIsSaid(t *testing.T) {
 	h, page := share(t, "upstreams")
-	must(t, page.Point("drain all of far", ButtonIn("main > .stack", "far", "Drain the provider")))
+	must(t, page.Point("drain all of far", ButtonIn("main > .stack", "far", word(t, "up.all.draining"))))
 	must(t, page.Read("Routes left without any key: away"))
 	var focused string
 	must(t, page.Eval(`document.activeElement.innerText`, &focused))

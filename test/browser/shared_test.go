@@ -145,6 +145,19 @@ func speak(t *testing.T, page *Page, language string) {
 	must(t, page.Until("the page speaks "+language, `document.documentElement.lang === "`+language+`"`))
 }
 
+// word is what the page says in English, by its name.
+func word(t *testing.T, name string) string {
+	t.Helper()
+	data, err := os.ReadFile("../../web/dashboard/static/i18n/en.json")
+	must(t, err)
+	var words map[string]string
+	decode(t, data, &words)
+	if words[name] == "" {
+		t.Fatalf("the page has no word %s", name)
+	}
+	return words[name]
+}
+
 // turn goes to another page with the mouse, by the rail.
 func turn(t *testing.T, page *Page, to string) {
 	t.Helper()
