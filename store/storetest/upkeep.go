@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-gateway/sluice/auth"
+	"github.com/sluice-gateway/sluice/config/history"
 	"github.com/sluice-gateway/sluice/ledger"
 )
 
@@ -97,6 +98,10 @@ func testReopen(t *testing.T, e Engine) {
 	ok(t, s.CreateKey(ctx, &k))
 	ok(t, s.Append(ctx, []ledger.Entry{{Request: request("r1"), Attempts: []ledger.Attempt{attempt("r1", 0)}}}))
 	sum := total(t, s, ledger.UsageQuery{})
+	for n := range int64(2) {
+		ok(t, s.AppendConfig(ctx, &history.Version{At: begin(), Who: "ann", Base: "abc", Text: []byte{byte('a' + n), 0, 0xff}, Sealed: true}, n))
+	}
+	ok(t, s.ActivateConfig(ctx, 1))
 	ok(t, s.Close())
 	again := node(t, fresh)
 	ok(t, again.Ping(ctx))
@@ -107,6 +112,9 @@ func testReopen(t *testing.T, e Engine) {
 	r, _, err := again.Request(ctx, "r1")
 	ok(t, err)
 	same(t, r, request("r1"), "the request")
+	v, err := again.ActiveConfig(ctx)
+	ok(t, err)
+	same(t, v, history.Version{N: 1, At: begin(), Who: "ann", Base: "abc", Text: []byte{'a', 0, 0xff}, Sealed: true, Active: true}, "the configuration in force")
 	same(t, total(t, again, ledger.UsageQuery{}), sum, "sums")
 }
 

@@ -17,7 +17,7 @@ export const Text = ({ value, set, label, about, error, ...rest }) => html`<${Fi
   ${(tied) => html`<input ...${tied} ...${rest} value=${value ?? ""} onInput=${(e) => set(e.target.value)} />`}<//>`;
 
 export const Area = ({ value, set, label, about, error, ...rest }) => html`<${Field} label=${label} about=${about} error=${error}>
-  ${(tied) => html`<textarea spellcheck="false" ...${tied} ...${rest} value=${value ?? ""} onInput=${(e) => set(e.target.value)}></textarea>`}<//>`;
+  ${(tied) => html`<textarea spellcheck=${false} ...${tied} ...${rest} value=${value ?? ""} onInput=${(e) => set(e.target.value)}></textarea>`}<//>`;
 
 export const Choice = ({ value, set, label, about, error, options }) => html`<${Field} label=${label} about=${about} error=${error}>
   ${(tied) => html`<select ...${tied} value=${value ?? ""} onChange=${(e) => set(e.target.value)}>

@@ -7,7 +7,7 @@ import { useLoad } from "../lib/load.js";
 import { bytes, clock } from "../lib/format.js";
 import { Editor, Difference } from "./yaml.js";
 import { Field, Text, Choice } from "./field.js";
-import { nameOf, traceOf } from "./simjobs.js";
+import { carried, nameOf, traceOf } from "./simjobs.js";
 
 const most = 50 * 2 ** 20;
 const engines = ["sluice", "sluice,none", "sluice,fifo", "sluice,afterwards", "sluice,mirror"];
@@ -67,8 +67,10 @@ function useSources() {
   return { view: config.data, versions: history.data?.data || [], options: options.data?.data || [], empty: recent.data?.data.length === 0 };
 }
 
-// begun is the form as it begins: anew, or as another job was made.
-function begun(job) {
+// begun is the form as it begins: anew, as another job was made, or with a text that is
+// carried over from the settings.
+function begun(job, text) {
+  if (text) return { ...begun(null), config: "edited", text };
   if (!job) return { config: "current", trace: "last_hour", name: "", values: { load: "1", engine: "sluice" } };
   const values = Object.fromEntries(Object.entries(job.options).map(([name, v]) => [name, Array.isArray(v) ? v.join(" ") : String(v)]));
   return { config: job.config === "given" ? "edited" : job.config, trace: job.trace_kept ? job.id : job.trace === "last_hour" ? "last_hour" : "upload", name: "", values: { load: "1", engine: "sluice", ...values } };
@@ -76,9 +78,10 @@ function begun(job) {
 
 export function Form({ jobs, begin, made }) {
   const { view, versions, options, empty } = useSources();
-  const start = useMemo(() => begun(begin.job), [begin]);
+  const start = useMemo(() => begun(begin.job, carried.get()), [begin]);
+  useEffect(() => carried.set(null), []);
   const [config, setConfig] = useState(start.config);
-  const [text, setText] = useState(null);
+  const [text, setText] = useState(start.text ?? null);
   const [trace, setTrace] = useState(start.trace);
   const [file, setFile] = useState(null);
   const [name, setName] = useState(start.name);

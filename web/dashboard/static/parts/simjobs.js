@@ -3,9 +3,13 @@ import { html, cx } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 import { remove, url } from "../lib/api.js";
 import { clock, count, percent, span } from "../lib/format.js";
+import { store } from "../lib/store.js";
 import { can, operators } from "../lib/who.js";
 import { Chip } from "./chips.js";
 import { complain } from "./toast.js";
+
+// carried is a text of the configuration that another page wants to see simulated.
+export const carried = store(null);
 
 // active says that a job will still change.
 export const active = (j) => j.state === "waiting" || j.state === "running";

@@ -5,14 +5,28 @@ import { t } from "../../lib/i18n.js";
 import { get, post, put } from "../../lib/api.js";
 import { useLoad } from "../../lib/load.js";
 import { onEvent } from "../../lib/live.js";
+import { go } from "../../lib/router.js";
 import { clock } from "../../lib/format.js";
-import { can, admins } from "../../lib/who.js";
+import { store, useStore } from "../../lib/store.js";
+import { can, admins, who } from "../../lib/who.js";
 import { Editor, Difference } from "../../parts/yaml.js";
 import { Confirm, Dialog } from "../../parts/dialog.js";
 import { Loading, Failure } from "../../parts/states.js";
 import { Text } from "../../parts/field.js";
 import { Chip } from "../../parts/chips.js";
 import { say, complain } from "../../parts/toast.js";
+import { carried } from "../../parts/simjobs.js";
+
+// drafts is what is written and not applied yet: {text, base, by}, from which version and by
+// whom. It outlives a look at another page.
+const drafts = store(null);
+
+// useDraft is the draft of whoever is signed in.
+function useDraft() {
+  const draft = useStore(drafts);
+  const by = who.get()?.name;
+  return [draft?.by === by ? draft : null, (d) => drafts.set(d && { ...d, by })];
+}
 
 // useCheck asks what a text would do, a moment after the last key.
 function useCheck(text, original) {
@@ -98,7 +112,7 @@ function Reload({ view, again }) {
 
 export function Configuration() {
   const { data: view, error, again } = useConfiguration();
-  const [draft, setDraft] = useState(null); // {text, base}: what is written, and from which version
+  const [draft, setDraft] = useDraft();
   const [note, setNote] = useState("");
   const [asking, ask] = useState(false);
   const shown = draft?.text ?? view?.text ?? "";
@@ -124,9 +138,9 @@ export function Configuration() {
       ${edit && view.file && html`<${Reload} view=${view} again=${again} />`}</header>
     <${Notices} view=${view} />
     ${moved && html`<div class="notice waiting" role="alert"><p>${t("config.moved")}</p><button onClick=${() => setDraft({ text: shown, base: view.version })}>${t("config.moved.on")}</button><button onClick=${() => setDraft(null)}>${t("config.discard")}</button></div>`}
-    <${Editor} text=${shown} set=${(text) => setDraft((d) => ({ text, base: d?.base ?? view.version }))} readonly=${!edit} problems=${checked?.problems || []} warnings=${checked?.warnings || view.warnings || []} />
+    <${Editor} text=${shown} set=${(text) => setDraft({ text, base: draft?.base ?? view.version })} readonly=${!edit} problems=${checked?.problems || []} warnings=${checked?.warnings || view.warnings || []} />
     ${changed && checked?.valid && html`<div class="stack"><h3>${t("config.difference")}</h3><${Difference} lines=${checked.diff} /></div>`}
-    ${edit ? html`<div class="row"><${Text} label=${t("config.note")} maxlength="500" value=${note} set=${setNote} /><span class="grow"></span><button disabled=${!changed} onClick=${() => setDraft(null)}>${t("config.discard")}</button><button class="main" disabled=${!changed || moved || !checked?.valid} onClick=${() => ask(true)}>${t("config.apply")}</button></div>` : html`<p class="quiet small">${t("config.readonly")}</p>`}
+    ${edit ? html`<div class="row"><${Text} label=${t("config.note")} maxlength="500" value=${note} set=${setNote} /><span class="grow"></span><button disabled=${!changed} onClick=${() => setDraft(null)}>${t("config.discard")}</button><button disabled=${!changed || !checked?.valid} title=${t("config.simulate.about")} onClick=${() => { carried.set(shown); go("simulate"); }}>${t("config.simulate")}</button><button class="main" disabled=${!changed || moved || !checked?.valid} onClick=${() => ask(true)}>${t("config.apply")}</button></div>` : html`<p class="quiet small">${t("config.readonly")}</p>`}
   </section>
   <section class="band"><header><h2>${t("config.history")}</h2></header><${History} view=${view} again=${again} /></section>
   ${asking && checked && html`<${Confirm} title=${t("config.apply")} says=${t("config.apply.says", { n: checked.diff.length })} verb=${t("config.apply")} danger=${false} close=${() => ask(false)} act=${apply}><${Difference} lines=${checked.diff} /><${Restart} view=${view} paths=${checked.needs_restart} /><//>`}`;
