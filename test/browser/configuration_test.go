@@ -94,7 +94,7 @@ func TestTheConfigurationIsChanged(t *testing.T) {
 	must(t, page.Read("changed telemetry.sample: 1 → 0.5"))
 	must(t, page.Until("a restart is asked for", `document.querySelector(".diff .tag.restart")`))
 	must(t, page.Press("Simulate it"))
-	must(t, page.Until("it is carried over", `document.querySelector("main h1").innerText === "Simulate" && document.querySelector(".editor textarea")?.value.includes("extra:")`))
+	must(t, page.Until("it is carried over", `document.querySelector("main h1")?.innerText === "Simulate" && document.querySelector(".editor textarea")?.value.includes("extra:")`))
 	must(t, page.Read("added routes.extra"))
 	must(t, page.Go("settings/configuration"))
 	must(t, page.Read("added routes.extra")) // what was written is still there
