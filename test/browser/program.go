@@ -65,7 +65,7 @@ func Start(binary, dir, yaml string) (*Program, error) {
 func (p *Program) serve(dir, api, admin string) error {
 	args := []string{"serve", "--listen", api, "--admin-listen", admin}
 	if p.File != "" {
-		args = append(args, "--config", p.File)
+		args = append(args, "--config", filepath.Base(p.File))
 	}
 	p.cmd = exec.Command(p.binary, args...)
 	p.cmd.Dir = dir

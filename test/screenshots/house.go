@@ -197,7 +197,21 @@ func (t *team) work(ctx context.Context, p *browser.Program) {
 			return
 		case <-tick.C:
 			text := fmt.Sprintf("%d: %s", i, strings.Repeat("What did customers ask for this week? ", t.words/7+i%5))
-			go func() { _, _ = p.Chat(t.key, t.route, text) }() // what became of it is in the pictures
+			go t.call(ctx, p, text)
 		}
+	}
+}
+
+// call makes one call; what becomes of it is in the pictures.
+func (t *team) call(ctx context.Context, p *browser.Program, text string) {
+	body := fmt.Sprintf(`{"model":%q,"max_tokens":400,"messages":[{"role":"user","content":%q}]}`, t.route, text)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.API+"/v1/chat/completions", strings.NewReader(body))
+	if err != nil {
+		return
+	}
+	req.Header.Set("Authorization", "Bearer "+t.key)
+	req.Header.Set("Content-Type", "application/json")
+	if resp, err := http.DefaultClient.Do(req); err == nil {
+		_ = resp.Body.Close()
 	}
 }

@@ -47,9 +47,9 @@ func shots(all []*team) []shot {
 		{name: "upstreams", at: "upstreams", ready: rows("section.band")},
 		{name: "keys", at: "keys", ready: rows(".list .line")},
 		{name: "key", at: "keys/" + all[2].id, ready: `document.querySelector(".striprow")`},
-		{name: "requests", at: "requests", ready: `document.querySelectorAll(".list .line").length > 20`},
+		{name: "requests", at: "requests", ready: rows(".list .line") + ``},
 		{name: "request", at: "requests", ready: `document.querySelector(".timeline .track i")`, act: openWaited},
-		{name: "explain", at: "requests/explain", ready: `document.querySelector(".candidate")`, act: explain},
+		{name: "explain", at: "requests/explain", ready: `document.querySelector("main .notice")`, act: explain},
 		{name: "usage", at: "usage", ready: `document.querySelector(".chart canvas")`},
 		{name: "simulate", at: "simulate", ready: `document.querySelector("main table")`, act: simulate},
 		{name: "settings", at: "settings", ready: `document.querySelector(".editor textarea")?.value.includes("routes:")`},
@@ -60,12 +60,12 @@ func shots(all []*team) []shot {
 
 // openWaited opens a request of the tail that has waited.
 func openWaited(page *browser.Page) error {
-	find := `[...document.querySelectorAll(".list .line")].find((r) => / s$/.test(r.children[6]?.innerText || ""))`
-	return errors.Join(page.Until("a request has waited", find), page.Eval(`(`+find+` || document.querySelector(".list .line")).click()`, nil))
+	// Rows come and go: whoever has waited is opened in the moment of being found.
+	return page.Until("a request has waited", `((row) => (row?.click(), row))([...document.querySelectorAll(".list .line")].find((r) => / s$/.test(r.children[6]?.innerText || "")))`)
 }
 
 func explain(page *browser.Page) error {
-	return errors.Join(page.Press("Explain"), page.See(".candidate"))
+	return page.Point("ask", `document.querySelector("main form button.main:not(:disabled)")`)
 }
 
 // simulate lets the last calls come again, unless that was done for the picture before.

@@ -152,11 +152,11 @@ function Scarcest({ row }) {
 
 const columns = () => [
   { name: "name", label: t("key.name"), cell: (k) => html`<strong>${k.name}</strong>` }, { name: "state", label: t("state"), width: "116px", cell: (k) => html`<${Chip} state=${stateOf(k)} />` },
-  { name: "owner", label: t("key.owner"), cell: (k) => k.owner || "–" }, { name: "priority", label: t("key.priority"), width: "92px", cell: (k) => t("class." + k.priority) },
-  { name: "models", label: t("key.models"), cell: (k) => (k.models || []).join(", ") },
-  { name: "limits", label: t("key.limits"), width: "minmax(0, 1.3fr)", cell: (k) => html`<span title=${written(k.limits)}>${Object.entries(k.limits || {}).map(([n, v]) => `${n} ${typeof v === "number" ? count(v) : v}`).join(" · ") || t("key.unlimited.short")}</span>` },
+  { name: "owner", minor: true, label: t("key.owner"), cell: (k) => k.owner || "–" }, { name: "priority", minor: true, label: t("key.priority"), width: "92px", cell: (k) => t("class." + k.priority) },
+  { name: "models", minor: true, label: t("key.models"), cell: (k) => (k.models || []).join(", ") },
+  { name: "limits", minor: true, label: t("key.limits"), width: "minmax(0, 1.3fr)", cell: (k) => html`<span title=${written(k.limits)}>${Object.entries(k.limits || {}).map(([n, v]) => `${n} ${typeof v === "number" ? count(v) : v}`).join(" · ") || t("key.unlimited.short")}</span>` },
   { name: "used", label: t("key.left"), width: "132px", cell: (k) => html`<${Scarcest} row=${k} />` },
-  { name: "hint", label: t("key.hint"), width: "84px", cell: (k) => (k.hint ? html`<span class="mono quiet">…${k.hint}</span>` : html`<span class="quiet">–</span>`) }, { name: "expires", label: t("key.expires"), width: "100px", cell: (k) => (k.expires_at ? html`<${Ago} at=${k.expires_at} />` : t("never")) },
+  { name: "hint", minor: true, label: t("key.hint"), width: "84px", cell: (k) => (k.hint ? html`<span class="mono quiet">…${k.hint}</span>` : html`<span class="quiet">–</span>`) }, { name: "expires", minor: true, label: t("key.expires"), width: "100px", cell: (k) => (k.expires_at ? html`<${Ago} at=${k.expires_at} />` : t("never")) },
 ];
 
 function Keys({ words, owners }) {

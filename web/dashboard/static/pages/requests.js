@@ -23,13 +23,13 @@ const columns = () => [
   { name: "at", label: t("req.at"), width: "104px", cell: (r) => html`<${Ago} at=${new Date(new Date(r.start).getTime() + r.duration_ms).toISOString()} />` },
   { name: "outcome", label: t("req.outcome"), width: "124px", cell: (r) => html`<${Chip} state=${r.outcome} text=${t("outcome." + r.outcome)} />` },
   { name: "key", label: t("req.key"), width: "minmax(90px, .8fr)", cell: (r) => r.key || "–" },
-  { name: "class", label: t("req.class"), width: "72px", cell: (r) => html`<span class="quiet">${r.priority ? t("class." + r.priority) : "–"}</span>` },
-  { name: "route", label: t("req.route"), cell: (r) => r.route || "–" },
-  { name: "served", label: t("req.served"), width: "minmax(0, 1.7fr)", cell: (r) => html`<span class="soft">${r.model ? `${r.model} · ${r.account}` : r.error_code || "–"}</span>` },
-  { name: "tokens", label: t("tokens"), width: "108px", num: true, cell: (r) => `${count(r.input_tokens)} + ${count(r.output_tokens)}` },
-  { name: "queue", label: t("req.queue"), width: "72px", num: true, cell: (r) => (r.queue_ms >= 1 ? html`<span class="later">${took(r.queue_ms)}</span>` : "–") },
+  { name: "class", minor: true, label: t("req.class"), width: "72px", cell: (r) => html`<span class="quiet">${r.priority ? t("class." + r.priority) : "–"}</span>` },
+  { name: "route", minor: true, label: t("req.route"), cell: (r) => r.route || "–" },
+  { name: "served", minor: true, label: t("req.served"), width: "minmax(0, 1.7fr)", cell: (r) => html`<span class="soft">${r.model ? `${r.model} · ${r.account}` : r.error_code || "–"}</span>` },
+  { name: "tokens", minor: true, label: t("tokens"), width: "108px", num: true, cell: (r) => `${count(r.input_tokens)} + ${count(r.output_tokens)}` },
+  { name: "queue", minor: true, label: t("req.queue"), width: "72px", num: true, cell: (r) => (r.queue_ms >= 1 ? html`<span class="later">${took(r.queue_ms)}</span>` : "–") },
   { name: "total", label: t("req.total"), width: "72px", num: true, cell: (r) => took(r.duration_ms) },
-  { name: "cost", label: t("cost"), width: "98px", num: true, cell: (r) => money(r.cost_nano_usd) },
+  { name: "cost", minor: true, label: t("cost"), width: "98px", num: true, cell: (r) => money(r.cost_nano_usd) },
 ];
 
 // useTail is the last requests as they end; paused, those up to that moment.

@@ -16,7 +16,7 @@ import { Announce } from "./announce.js";
 export function useTick(ms) {
   const [, set] = useState(0);
   useEffect(() => {
-    const timer = setInterval(() => set((n) => n + 1), ms);
+    const timer = setInterval(() => document.hidden || set((n) => n + 1), ms);
     return () => clearInterval(timer);
   }, [ms]);
 }
@@ -98,14 +98,17 @@ export function Frame({ me, again, reword, children }) {
   const at = useStore(place);
   const l = useStore(link);
   const [help, showHelp] = useState(false);
+  const [menu, setMenu] = useState(false); // open, where the screen is small
+  useEffect(() => setMenu(false), [at]);
   useKeys(me, () => showHelp(true));
   useEffect(() => dress(scheme()), []);
   const open = pageOf(at.page, me.role);
   return html`<div class=${cx("frame", l.at && !l.up && "stale")}>
     <a class="skip" href="#content" onClick=${(e) => { e.preventDefault(); document.getElementById("content").focus(); }}>${t("skip")}</a>
-    <header class="rail">
+    <header class=${cx("rail", menu && "open")}>
       <a class="brand" href=${href("")}><img src="/icon.svg" alt="" />Sluice</a>
-      <nav aria-label=${t("pages")}>
+      <button class="menu" aria-expanded=${menu ? "true" : "false"} aria-controls="pages" onClick=${() => setMenu(!menu)}>${t("menu")}</button>
+      <nav id="pages" aria-label=${t("pages")}>
         ${pages().filter((p) => may(me.role, p)).map((p) => html`
           <a key=${p.name} href=${href(p.name)} aria-current=${p.name === open.name ? "page" : undefined}>${p.title}<kbd aria-hidden="true">g ${p.key}</kbd></a>`)}
       </nav>

@@ -2,9 +2,28 @@
 // among them.
 import { html, cx, useEffect, useMemo, useRef, useState, useLayoutEffect } from "../lib/dom.js";
 
-// List shows rows of one height. columns are {name, label, width, num, cell(row)}. key
+// narrow says that there is no room for more than what matters.
+const narrow = matchMedia("(max-width: 820px)");
+
+// useShape answers which columns there is room for, and how large the text is against the
+// usual.
+function useShape(columns) {
+  const [, again] = useState(0);
+  useEffect(() => {
+    const f = () => again((n) => n + 1);
+    addEventListener("resize", f);
+    return () => removeEventListener("resize", f);
+  }, []);
+  const marked = columns.some((c) => c.minor);
+  return { shown: narrow.matches && marked ? columns.filter((c) => !c.minor) : columns, wide: narrow.matches && !marked, scale: parseFloat(getComputedStyle(document.documentElement).fontSize) / 14 || 1 };
+}
+
+// List shows rows of one height. columns are {name, label, width, num, minor, cell(row)},
+// of which the minor ones are left out where the screen is narrow. key
 // answers a row's own key; onOpen opens one (Enter, or a click).
-export function List({ rows, columns, rowKey, onOpen, selected, height = 33, most = 620, label, onEnd }) {
+export function List({ rows, columns: all, rowKey, onOpen, selected, height: usual = 33, most = 620, label, onEnd }) {
+  const { shown: columns, wide, scale } = useShape(all);
+  const height = Math.round(usual * scale);
   const box = useRef();
   const [top, setTop] = useState(0);
   const [view, setView] = useState(most);
@@ -37,9 +56,9 @@ export function List({ rows, columns, rowKey, onOpen, selected, height = 33, mos
     if (to !== undefined && rows.length) { e.preventDefault(); move(to); }
     if (e.key === "Enter" && rows[at] && onOpen) onOpen(rows[at]);
   };
-  const template = columns.map((c) => c.width || "minmax(0, 1fr)").join(" ");
+  const template = columns.map((c) => (c.width || "minmax(0, 1fr)").replace(/(\d+)px/g, (_, n) => Math.round(n * scale) + "px")).join(" ");
   const cells = (c, row) => html`<div key=${c.name} role="cell" class=${cx(c.num && "num", !c.wide && "clip")}>${c.cell(row)}</div>`;
-  return html`<div class="list" role="table" aria-label=${label} aria-rowcount=${rows.length}>
+  return html`<div class=${cx("list", wide && "wide")} role="table" aria-label=${label} aria-rowcount=${rows.length}>
     <div class="head" role="row" style=${{ gridTemplateColumns: template }}>
       ${columns.map((c) => html`<div key=${c.name} role="columnheader" class=${c.num ? "num" : ""}>${c.label}</div>`)}</div>
     <div class="rows" role="rowgroup" ref=${box} tabindex="0" onKeyDown=${typed} onScroll=${(e) => setTop(e.currentTarget.scrollTop)}
