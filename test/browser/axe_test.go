@@ -46,6 +46,27 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	}
 }
 
+// Nor with pages on a phone, where what is to be touched is large enough, too.
+func TestPhonesAreAccessible(t *testing.T) {
+	axe, err := Axe(".")
+	must(t, err)
+	h := shared(t)
+	page, err := chromium.Open(h.Program, 390, 844, false)
+	must(t, err)
+	defer page.Close()
+	must(t, page.Enter(h.session, "now"))
+	for _, at := range []string{"now", "budgets", "upstreams", "keys", "requests/past"} {
+		show(t, page, at)
+		for _, rules := range [][]string{nil, {"target-size"}} { // the latter is in none of axe's own sets
+			found, err := page.Check(axe, rules...)
+			must(t, err)
+			for _, v := range found {
+				t.Errorf("%s: %s", at, v)
+			}
+		}
+	}
+}
+
 // The same of every dialog, and of what is only seen after an act.
 func TestDialogsAreAccessible(t *testing.T) {
 	axe, err := Axe(".")
