@@ -55,7 +55,7 @@ func (f surface) InForce() *config.Config { return f.s.Config() }
 func (f surface) Check(text []byte) api.ConfigChecked {
 	would, err := f.s.Check(text)
 	if err != nil {
-		return api.ConfigChecked{Problems: api.ConfigProblems(err), Diff: []string{}, NeedsRestart: []string{}}
+		return api.ConfigChecked{Problems: api.ConfigProblems(err), Warnings: []api.ConfigProblem{}, Diff: []string{}, NeedsRestart: []string{}}
 	}
 	return api.ConfigChecked{
 		Valid: true, Problems: []api.ConfigProblem{}, Warnings: api.ConfigProblems(would.Warnings), Diff: orEmpty(would.Diff), NeedsRestart: orEmpty(would.NeedsRestart),

@@ -20,7 +20,7 @@ func ReloadEndpoints(reload func() (Reloaded, error)) []Endpoint {
 		Handle: func(c *Call) (any, error) {
 			done, err := reload()
 			if err != nil {
-				return nil, &Error{Status: http.StatusUnprocessableEntity, Code: "invalid_configuration", Message: err.Error()}
+				return nil, &Error{Status: http.StatusUnprocessableEntity, Code: "invalid_configuration", Message: err.Error(), Detail: ConfigProblems(err)}
 			}
 			c.Note("", map[string]any{"diff": done.Diff})
 			return done, nil
