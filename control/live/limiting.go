@@ -80,16 +80,19 @@ func most(counts map[string]int64, n int) map[string]int64 {
 // waitFor is how long until a demand fits a bucket, in milliseconds; zero: now, below
 // zero: nobody knows.
 func waitFor(b *api.Budget, demand int64) int64 {
-	short := demand - b.Level
+	short, rate := demand-b.Level, float64(b.Effective)
+	if rate == 0 {
+		rate = float64(b.Amount) * b.Ratio // one a minute, less the margin, is none in whole numbers
+	}
 	switch {
 	case short <= 0:
 		return 0
-	case b.WindowMS == 0 || b.Effective <= 0:
+	case b.WindowMS == 0 || rate <= 0:
 		return -1
 	case demand > b.Capacity || b.Kind == "calendar":
 		return b.FullInMS
 	}
-	return max(int64(float64(short)*float64(b.WindowMS)/float64(b.Effective)), 1)
+	return max(int64(float64(short)*float64(b.WindowMS)/rate), 1)
 }
 
 // sentence puts it as a person would say it.

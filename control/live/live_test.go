@@ -116,6 +116,8 @@ func TestTheSentenceOfWhatLimits(t *testing.T) {
 		bucket("upstream", "dashscope/team-a/qwen3-max", "tpm", "tokens", -31), bucket("upstream", "dashscope/team-b/qwen3-max", "tpm", "tokens", 20),
 		bucket("owner", "acme", "rpm", "requests", -500),
 	}
+	slow := bucket("upstream", "far/one/m", "rpm", "requests", 0)
+	slow.Amount, slow.Effective, slow.Capacity, slow.Ratio = 1, 0, 1, 1
 	whole := []api.Budget{bucket("upstream", "dashscope/team-b/*", "tpm", "tokens", -20)}
 	for _, c := range []struct {
 		name, want, kind string
@@ -129,6 +131,7 @@ func TestTheSentenceOfWhatLimits(t *testing.T) {
 		{"one waits for itself", "1 high call waits.", "waiting", nil, map[string]api.Lane{"high": {Depth: 1}}, slot{}},
 		{"a large one waits", "team-b is out of tokens for 5.0 s; 2 low calls wait.", "waiting", whole,
 			map[string]api.Lane{"low": {Depth: 2, Tokens: 60}}, slot{}},
+		{"one a minute", "m on one is out of requests for 1m0s; 1 low call waits.", "waiting", []api.Budget{slow}, map[string]api.Lane{"low": {Depth: 1}}, slot{}},
 		{"shed", "1 critical call waits; in the last minute 7 low calls were shed.", "refused", nil,
 			map[string]api.Lane{"critical": {Depth: 1}}, slot{shed: map[string]int64{"low": 7}}},
 		{"moved", "In the last minute 3 went to dashscope/qwen-plus.", "waiting", nil, nil, slot{moved: map[string]int64{"dashscope/qwen-plus": 3}}},

@@ -3,6 +3,7 @@ package browser
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // narrow has a first target that takes one call at once, so that others move on.
@@ -44,8 +45,24 @@ func TestWhatLimitsIsSaidInTheReadersLanguage(t *testing.T) {
 	}
 	must(t, page.Eval(`localStorage.setItem("language", "ko")`, nil))
 	must(t, page.Reload())
-	must(t, page.Until("it says so in Korean, with the right particle", sentence+`?.includes("2건이 spare/qwen-turbo로 옮겨 갔습니다")`))
+	must(t, page.Until("it says so in Korean, with the right particle", sentence+`?.includes("spare/qwen-turbo로 2건이 옮겨 갔습니다")`))
 	must(t, page.Eval(`localStorage.setItem("language", "en")`, nil))
+}
+
+// A call shows in the buckets it took from within a second or two, the scarcest first.
+func TestBudgetsAreLive(t *testing.T) {
+	p, page := open(t, narrow)
+	must(t, page.Go("budgets"))
+	row := Holding(".striprow", "one tight · qwen3-max")
+	must(t, page.Until("the bucket is full", row+`?.innerText.includes("now")`))
+	chat(t, p, 1)
+	began := time.Now()
+	must(t, page.Until("it is empty, and says when there is room", `/\d+ s$/.test(`+row+`?.innerText.trim())`))
+	if took := time.Since(began); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	must(t, page.Go("budgets?scope=owner"))
+	must(t, page.Until("the owner's is charged too", Holding(".striprow", "acme")+`?.innerText.includes("/ 100")`))
 }
 
 // A pause says in numbers what it does, and that nothing would be left.
@@ -61,7 +78,7 @@ func TestAPauseSaysWhatItDoes(t *testing.T) {
 	chatRoute := Holding("section.band", "tight/qwen3-max")
 	must(t, page.Until("what each served is told", chatRoute+`?.innerText.includes("2 calls")`))
 	must(t, page.Point("pause the first target", `((b) => [...b.querySelectorAll("button")].find((x) => x.innerText === "Pause"))(`+chatRoute+`)`))
-	must(t, page.Read("It served 1 calls in the last ten minutes, 33.3 % of the route's."))
+	must(t, page.Read("It served 1 call in the last ten minutes, 33.3 % of the route's."))
 	must(t, page.Read("New calls go to spare/qwen-turbo."))
 	must(t, page.Point("yes", ButtonIn("dialog", "", "Pause")))
 	must(t, page.Read("tight/qwen3-max is paused."))

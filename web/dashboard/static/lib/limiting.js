@@ -6,6 +6,14 @@ import { classes } from "../parts/lanes.js";
 
 const entries = (m) => Object.entries(m || {}).sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
 
+// byClass says how many calls of which class: of one class in its own words, of several
+// together.
+function byClass(name, counts) {
+  const some = classes.filter((c) => counts?.[c]);
+  if (some.length < 2) return some.map((c) => t(name, { n: counts[c], class: t("class." + c) }));
+  return [t(name + ".many", { n: some.reduce((a, c) => a + counts[c], 0), each: some.map((c) => t("limiting.each", { n: counts[c], class: t("class." + c) })).join(", ") })];
+}
+
 // sentence says it as a person would.
 export function sentence(l) {
   const now = [];
@@ -15,9 +23,10 @@ export function sentence(l) {
     const name = "limiting.out" + (l.group === "*" ? ".all" : "");
     now.push(t(l.wait_ms > 0 ? name : name + ".unknown", values));
   }
-  for (const c of classes) if (l?.waiting?.[c]) now.push(t("limiting.waiting", { n: l.waiting[c], class: t("class." + c) }));
-  for (const [to, n] of entries(l?.moved)) lately.push(t("limiting.moved", { n, to }));
-  for (const c of classes) if (l?.shed?.[c]) lately.push(t("limiting.shed", { n: l.shed[c], class: t("class." + c) }));
+  now.push(...byClass("limiting.waiting", l?.waiting));
+  const moved = entries(l?.moved);
+  if (moved.length) lately.push(t("limiting.moved", { n: moved[0][1], to: moved[0][0] }) + moved.slice(1).map(([to, n]) => t("limiting.moved.more", { n, to })).join(""));
+  lately.push(...byClass("limiting.shed", l?.shed));
   for (const [key, n] of entries(l?.limited)) lately.push(t("limiting.limited", { n, key }));
   if (lately.length) lately[0] = t(now.length ? "limiting.lately" : "limiting.lately.first", { what: lately[0] });
   const parts = [...now, ...lately];

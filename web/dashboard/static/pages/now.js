@@ -29,7 +29,6 @@ function spared(now) {
 
 function Figures({ now, past }) {
   const line = (f) => past.slice(-60).map((p) => (p ? f(p) : 0));
-  const shed = (p) => Object.values(p.shed || {}).reduce((a, b) => a + b, 0);
   return html`<section class="band figures" aria-label=${t("now.figures")}>
     <${Figure} label=${t("now.requests")} value=${count(now.requests_per_s)} unit=${t("unit.persecond")} spark=${line((p) => p.requests)} about=${t("now.inflight", { n: count(now.in_flight) })} />
     <${Figure} label=${t("now.tokens")} value=${count(now.tokens_per_s)} unit=${t("unit.persecond")} spark=${line((p) => p.tokens)} about=${now.failed ? t("now.failed.n", { n: count(now.failed) }) : ""} />
@@ -38,7 +37,6 @@ function Figures({ now, past }) {
     <${Figure} label=${t("now.overhead")} value=${took(now.overhead_p50_ms)} unit="p50" about=${"p99 " + took(now.overhead_p99_ms)} title=${t("now.overhead.about")} spark=${line((p) => p.overhead_ms[0])} />
     <${Figure} label=${t("now.firstbyte")} value=${took(now.first_byte_p50_ms)} unit="p50" about=${"p99 " + took(now.first_byte_p99_ms)} title=${t("now.firstbyte.about")} spark=${line((p) => p.first_byte_ms[0])} />
     <${Figure} label=${t("now.cost")} value=${money(now.cost_per_hour_nano_usd)} unit=${t("unit.perhour")} spark=${line((p) => p.cost_nano_usd)} about="" title=${t("now.cost.about")} />
-    ${past.some((p) => p && shed(p)) && html`<${Figure} label=${t("now.shed")} value=${count(shed(past.at(-1) || {}) + shed(past.at(-2) || {}))} unit=${t("unit.lately")} kind="" spark=${line(shed)} about="" />`}
   </section>`;
 }
 

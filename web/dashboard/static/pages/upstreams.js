@@ -24,7 +24,7 @@ const path = (...parts) => "/upstreams/" + parts.map(encodeURIComponent).join("/
 const keyPath = (u, k) => path(u.provider, u.account) + "/keys/" + k.fingerprint;
 
 // Change asks once, with the numbers of what will happen, and offers a way back.
-function Change({ at, name, from, to, close, done }) {
+function Change({ at, name, from, to, others, close, done }) {
   const { data: told, error } = useLoad(() => patch(at, { state: to }, { query: { dry_run: "true" } }), [at, to]);
   const act = async () => {
     await patch(at, { state: to });
@@ -32,7 +32,7 @@ function Change({ at, name, from, to, close, done }) {
     done();
   };
   return html`<${Confirm} title=${t("up.ask." + to, { name })} verb=${t("up.do." + to)} danger=${to !== "enabled"} ready=${told || error} close=${close} act=${act}>
-    ${error ? html`<${Failure} error=${error} />` : !told ? html`<${Loading} rows=${2} />` : html`<p>${t("up.inflight" + (to === "enabled" ? ".enabled" : ""), { n: told.in_flight })} ${t("up.usable", { before: told.usable_before, after: told.usable_after, n: told.keys })}</p>
+    ${error ? html`<${Failure} error=${error} />` : !told ? html`<${Loading} rows=${2} />` : html`<p>${to === "enabled" ? t("up.inflight.enabled") : `${t(told.in_flight ? "up.inflight" : "up.inflight.none", { n: told.in_flight })} ${others ? t("up.goto", { to: others }) : t("up.goelsewhere")}`} ${t("up.usable", { before: told.usable_before, after: told.usable_after, n: told.keys })}</p>
       ${told.routes_without_keys?.length > 0 && html`<p class="notice refused">${t("up.norooms", { routes: told.routes_without_keys.join(", ") })}</p>`}`}<//>`;
 }
 
@@ -73,7 +73,7 @@ function KeyRow({ up, row, again }) {
       ${open?.call && html`<${Confirm} title=${t("up.call", { name: row.fingerprint })} says=${t("up.call.says")} verb=${t("up.test")} danger=${false} close=${close} act=${() => test(true)} />`}
       ${open?.to && html`<${KeyChange} up=${up} row=${row} to=${open.to} close=${close} done=${again} />`}
       ${open?.replace && html`<${Secret} title=${t("up.replace.ask", { name: row.fingerprint })} send=${(b) => post(keyPath(up, row) + "/replace", b)} close=${close} done=${(r) => { close(); say(t("up.replaced", { old: r.old.fingerprint, name: r.new.fingerprint })); again(); }} />`}
-      ${open?.gone && html`<${Confirm} title=${t("up.remove", { name: row.fingerprint })} says=${`${t("up.inflight", { n: row.in_flight })} ${t("up.remove.says")}`} verb=${t("delete")} close=${close} act=${async () => { await remove(keyPath(up, row)); say(t("up.removed", { name: row.fingerprint })); again(); }} />`}</td></tr>`;
+      ${open?.gone && html`<${Confirm} title=${t("up.remove", { name: row.fingerprint })} says=${`${t(row.in_flight ? "up.inflight" : "up.inflight.none", { n: row.in_flight })} ${t("up.remove.says")}`} verb=${t("delete")} close=${close} act=${async () => { await remove(keyPath(up, row)); say(t("up.removed", { name: row.fingerprint })); again(); }} />`}</td></tr>`;
 }
 
 // KeyChange changes one key, of which the page knows the numbers itself.
@@ -85,7 +85,7 @@ function KeyChange({ up, row, to, close, done }) {
     say(t("up.now." + to, { name: row.fingerprint }), { undo: async () => { await patch(at, { state: row.state }); done(); } });
     done();
   };
-  return html`<${Confirm} title=${t("up.ask." + to, { name: row.fingerprint })} says=${to === "enabled" ? t("up.enable.says") : `${t("up.inflight", { n: row.in_flight })} ${t(others ? "up.others" : "up.noothers", { n: others, account: up.account })}`} verb=${t("up.do." + to)} danger=${to !== "enabled"} close=${close} act=${act} />`;
+  return html`<${Confirm} title=${t("up.ask." + to, { name: row.fingerprint })} says=${to === "enabled" ? t("up.enable.says") : `${t(row.in_flight ? "up.inflight" : "up.inflight.none", { n: row.in_flight })} ${t(others ? "up.others" : "up.noothers", { n: others, account: up.account })}`} verb=${t("up.do." + to)} danger=${to !== "enabled"} close=${close} act=${act} />`;
 }
 
 // group names the models that share a bucket, where they are not all.
@@ -94,7 +94,7 @@ function group(b) {
   return models === "*" ? "" : models + " ";
 }
 
-function Account({ up, state, again }) {
+function Account({ up, state, others, again }) {
   const [open, setOpen] = useState(null);
   const strips = useMemo(() => Object.values(state?.budgets || {}).filter((b) => b.scope === "upstream" && b.name.startsWith(`${up.provider}/${up.account}/`)).sort((a, b) => scarcity(a) - scarcity(b)), [state, up]);
   const l = up.latency || {};
@@ -104,9 +104,9 @@ function Account({ up, state, again }) {
       <span class="grow"></span><${Acts} state=${up.state} change=${(to) => setOpen({ to })}><button class="plain" onClick=${() => setOpen({ add: true })}>${t("up.add")}</button><//></header>
     ${strips.length > 0 && html`<div class="minirow">${strips.slice(0, 10).map((b) => html`<${Mini} key=${bucketID(b)} bucket=${b} label=${`${group(b)}${b.limit}`} />`)}</div>`}
     <div class="row small soft facts">${l.attempts > 0 ? html`<span>${t("up.ok", { share: percent(l.ok / l.attempts), n: count(l.attempts) })}</span>${l.ok > 0 && html`<span>${t("up.firstbyte", { p50: took(l.first_byte_p50_ms), p95: took(l.first_byte_p95_ms) })}</span><span>${t("up.whole", { p50: took(l.whole_p50_ms), p95: took(l.whole_p95_ms) })}</span>`}` : t("up.nocalls")}</div>
-    ${up.failures?.length > 0 && html`<details class="failures" open=${up.failures.some((f) => Date.now() - new Date(f.last_at) < 6e5)}><summary>${t("up.failures", { n: count(up.failures.reduce((a, f) => a + f.count, 0)) })}</summary><ul class="small">${up.failures.map((f) => html`<li key=${f.kind} class="row"><strong class="wrong">${reason(f.kind)}</strong><span class="num">${t("up.times", { n: count(f.count) })}</span><span class="quiet"><${Ago} at=${f.last_at} />${f.last_status ? ` · HTTP ${f.last_status}` : ""}</span>${f.last_message && html`<span class="soft clip" title=${f.last_message}>${f.last_message}</span>`}</li>`)}</ul></details>`}
+    ${up.failures?.length > 0 && html`<details class="failures" open=${up.failures.some((f) => Date.now() - new Date(f.last_at) < 6e5)}><summary>${t("up.failures", { n: count(up.failures.reduce((a, f) => a + f.count, 0)) })}</summary><ul class="small">${up.failures.map((f) => html`<li key=${f.kind} class="row"><strong class="wrong nowrap">${reason(f.kind)}</strong><span class="num">${t("up.times", { n: count(f.count) })}</span><span class="quiet nowrap"><${Ago} at=${f.last_at} />${f.last_status ? ` · HTTP ${f.last_status}` : ""}</span>${f.last_message && html`<span class="soft clip" title=${f.last_message}>${f.last_message}</span>`}</li>`)}</ul></details>`}
     <div class="scroll"><table class="keytable"><thead><tr><th>${t("up.key")}</th><th>${t("state")}</th><th>${t("up.health")}</th><th class="num">${t("up.flight")}</th><th>${t("key.expires")}</th><th>${t("up.checked")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${up.keys.map((k) => html`<${KeyRow} key=${k.fingerprint} up=${up} row=${k} again=${again} />`)}</tbody></table></div>
-    ${open?.to && html`<${Change} at=${path(up.provider, up.account)} name=${`${up.provider}/${up.account}`} from=${up.state} to=${open.to} close=${close} done=${again} />`}
+    ${open?.to && html`<${Change} at=${path(up.provider, up.account)} name=${`${up.provider}/${up.account}`} from=${up.state} to=${open.to} others=${others} close=${close} done=${again} />`}
     ${open?.add && html`<${Secret} title=${t("up.add.ask", { name: `${up.provider}/${up.account}` })} send=${(b) => post(path(up.provider, up.account) + "/keys", b)} close=${close} done=${(k) => { close(); say(t("up.added", { name: k.fingerprint })); again(); }} />`}
   </section>`;
 }
@@ -120,14 +120,17 @@ export function Page({ at }) {
   const words = (at.query.q || "").toLowerCase();
   if (error && !data) return html`<${Failure} error=${error} again=${again} />`;
   if (!data) return html`<${Loading} />`;
-  const rows = data.data.map((u) => seen?.[`${u.provider}/${u.account}`] || u).filter((u) => `${u.provider} ${u.account} ${u.state} ${u.keys.map((k) => `${k.fingerprint} ${k.health} ${k.state}`).join(" ")}`.toLowerCase().includes(words));
+  const all = data.data.map((u) => seen?.[`${u.provider}/${u.account}`] || u);
+  const rows = all.filter((u) => `${u.provider} ${u.account} ${u.state} ${u.keys.map((k) => `${k.fingerprint} ${k.health} ${k.state}`).join(" ")}`.toLowerCase().includes(words));
   const providers = [...new Set(rows.map((u) => u.provider))];
+  // beside are the accounts that go on when one takes no more calls.
+  const beside = (u) => all.filter((o) => o.provider === u.provider && o.account !== u.account && o.keys.some((k) => k.usable)).map((o) => o.account).join(", ");
   const wish = (p) => rows.find((u) => u.provider === p).provider_state;
   return html`<div class="pagehead"><h1>${t("page.upstreams")}</h1><span class="grow"></span><${Search} label=${t("up.search")} value=${at.query.q || ""} set=${(q) => refine({ q })} /></div>
     ${rows.length === 0 && html`<${Empty}><p>${t("list.nothing")}</p><//>`}
     ${providers.map((p) => html`<div key=${p} class="stack"><div class="row"><h2>${p}</h2><span class="quiet small">${t("up.accounts", { n: rows.filter((u) => u.provider === p).length })}</span><span class="grow"></span>
       ${wish(p) !== "enabled" && html`<${Chip} state=${wish(p)} />`}
       ${can(...operators) && (wish(p) === "enabled" ? ["draining", "disabled"] : ["enabled"]).map((to) => html`<button key=${to} class="plain" onClick=${() => setOpen({ provider: p, to, from: wish(p) })}>${t("up.all." + to)}</button>`)}</div>
-      ${rows.filter((u) => u.provider === p).map((u, i) => html`<${Lazy} key=${u.account} early=${i < 3} height=${230} make=${() => html`<${Account} up=${u} state=${state} again=${again} />`} />`)}</div>`)}
+      ${rows.filter((u) => u.provider === p).map((u, i) => html`<${Lazy} key=${u.account} early=${i < 3} height=${230} make=${() => html`<${Account} up=${u} state=${state} others=${beside(u)} again=${again} />`} />`)}</div>`)}
     ${open && html`<${Change} at=${path(open.provider)} name=${open.provider} from=${open.from} to=${open.to} close=${() => setOpen(null)} done=${again} />`}`;
 }

@@ -25,6 +25,6 @@ export function Lanes({ queue }) {
     </div>
     <div class=${cx("num", !l.depth && "quiet")}>${l.depth ? t("lane.waiting", { n: count(l.depth), tokens: count(l.waiting_tokens) }) : t("lane.nobody")}</div>
     <div class="num">${l.depth ? t("lane.oldest", { span: span(l.oldest_ms) }) : ""}</div>
-    <div class="num shed">${l.shed ? t(l.dropped ? "lane.dropped" : "lane.shed", { n: count(l.shed), dropped: count(l.dropped) }) : ""}</div>
+    <div class="num shed" title=${l.dropped ? t("lane.dropped", { n: count(l.dropped) }) : ""}>${l.shed ? t("lane.shed", { n: count(l.shed) }) : ""}</div>
   </div>`)}</div>`;
 }

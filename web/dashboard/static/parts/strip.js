@@ -30,9 +30,10 @@ export function scarcity(b) {
 export function when(b, demand) {
   const short = demand - b.level;
   if (short <= 0) return 0;
-  if (!b.window_ms || !b.effective) return -1;
+  const rate = b.effective || b.amount * (b.effective_rate_ratio || 1); // one a minute, less the margin, is none in whole numbers
+  if (!b.window_ms || !rate) return -1;
   if ((demand > b.capacity && b.capacity > 0) || b.kind === "calendar") return b.full_in_ms;
-  return Math.ceil(short / (b.effective / b.window_ms));
+  return Math.ceil(short / (rate / b.window_ms));
 }
 
 const pct = (x) => (Math.max(0, Math.min(1, x)) * 100).toFixed(2) + "%";
