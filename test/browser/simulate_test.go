@@ -63,7 +63,7 @@ func TestTwoSimulationsAreCompared(t *testing.T) {
 	must(t, page.Read("1 row left out"))
 	must(t, page.Read("spare/only/*"))
 
-	must(t, page.Press("Vary as it is: fill the form as it was made, with the same calls"))
+	must(t, page.Press("as it is: Vary"))
 	must(t, page.Fill("Configuration", "edited"))
 	text := written(t, page)
 	bad := strings.Replace(text, "rpm: 60, tpm: 100k", "rpm: sixty, tpm: 100k", 1)
@@ -127,9 +127,9 @@ func TestTheLastHourIsSimulated(t *testing.T) {
 	must(t, page.Fill("Name", "long"))
 	must(t, page.Fill("Load", "15"))
 	start(t, page)
-	must(t, page.Press("Cancel long"))
+	must(t, page.Press("long: Cancel"))
 	must(t, page.Read("It was cancelled before its end."))
-	must(t, page.Press("Forget long"))
+	must(t, page.Press("long: Forget"))
 	must(t, page.Until("it is forgotten", `document.querySelectorAll(".simjobs tbody tr").length === 1`))
 	_, body, err := p.Ask(http.MethodGet, "/simulate", "")
 	var list struct{ Data []struct{ State string } }

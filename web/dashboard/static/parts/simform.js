@@ -110,7 +110,7 @@ export function Form({ jobs, begin, made }) {
       setName("");
     } catch (error) { refuse(error); } finally { setBusy(false); }
   };
-  const configs = [["current", view?.source === "demo" ? t("sim.config.demo") : t("sim.config.current", { version: view?.version || "" })], ["edited", t("sim.config.edited")],
+  const configs = [["current", t("sim.config.current", { version: view?.version || "" })], ["edited", t("sim.config.edited")],
     ...(view?.source === "api" ? [["file", t("sim.config.file")]] : []), ...versions.map((v) => ["v" + v.n, t("sim.config.version", { n: v.n, who: v.who, at: clock(v.at) })])];
   const ready = !busy && checked?.valid && (trace !== "upload" || (file && file.size <= most));
   const option = (key, more = {}) => html`<${Text} label=${t("sim.option." + key)} about=${t("sim.option." + key + ".about")} error=${fields["options." + key]} value=${values[key]} set=${(v) => set(key, v)} ...${more} />`;
@@ -122,7 +122,7 @@ export function Form({ jobs, begin, made }) {
       ${checked?.problems.length === 0 && html`<div><h3>${t("sim.differs")}</h3><${Difference} lines=${checked.diff} /></div>`}</div>`}
     ${config !== "edited" && config !== "current" && checked?.diff.length > 0 && html`<details><summary>${t("sim.differs.n", { n: checked.diff.length })}</summary><${Difference} lines=${checked.diff} /></details>`}
     <div class="form">${option("load", { inputmode: "decimal" })}
-      <${Choice} label=${t("sim.option.engine")} about=${t("sim.option.engine.about")} value=${engines.includes(values.engine) ? values.engine : "sluice"} set=${(v) => set("engine", v)} options=${engines.map((e) => [e, t("sim.engine." + e.replace("sluice,", ""))])} />
+      <${Choice} label=${t("sim.option.engine")} about=${t("sim.option.engine.about")} value=${engines.includes(values.engine) ? values.engine : "sluice"} set=${(v) => set("engine", v)} options=${engines.map((e) => [e, e.split(",").map((x) => t("sim.by." + x)).join(" + ")])} />
       ${option("foreign", { placeholder: "0%" })}${option("failures", { placeholder: "0%" })}${option("limit-change", { placeholder: "10m=0.5" })}
       ${!kept && option("from", { placeholder: "0s" })}${!kept && option("length", { placeholder: "1h" })}${option("seed", { inputmode: "numeric", placeholder: "1" })}</div>
     <${More} all=${options} values=${values} set=${set} fields=${fields} />

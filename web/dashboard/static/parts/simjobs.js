@@ -41,13 +41,13 @@ function Actions({ job, a, b, look, again, vary }) {
       again();
     } catch (e) { complain(e); }
   };
-  const name = nameOf(job);
+  const of = (verb) => nameOf(job) + ": " + t(verb);
   return html`<span class="acts">
-    ${job.state === "done" && a && a !== job && b !== job && a.state === "done" && html`<button class="plain" aria-label=${t("sim.compare.name", { name })} onClick=${() => look(a.id, job.id)}>${t("sim.compare")}</button>`}
+    ${job.state === "done" && a && a !== job && b !== job && a.state === "done" && html`<button class="plain" aria-label=${of("sim.compare")} onClick=${() => look(a.id, job.id)}>${t("sim.compare")}</button>`}
     ${b === job && html`<button class="plain" onClick=${() => look(a.id)}>${t("sim.alone")}</button>`}
-    ${job.report && html`<a class="plain" href=${url("/simulate/" + job.id + "/report")} target="_blank" rel="noopener" aria-label=${t("sim.report.name", { name })}>${t("sim.report")}</a>`}
-    ${can(...operators) && html`<button class="plain" aria-label=${t("sim.again.name", { name })} onClick=${() => { vary(job); scrollTo({ top: 0 }); }}>${t("sim.again")}</button>
-      <button class="plain" aria-label=${t(active(job) ? "sim.cancel.name" : "sim.forget.name", { name })} onClick=${end}>${t(active(job) ? "cancel" : "sim.forget")}</button>`}</span>`;
+    ${job.report && html`<a class="plain" href=${url("/simulate/" + job.id + "/report")} target="_blank" rel="noopener" aria-label=${of("sim.report")}>${t("sim.report")}</a>`}
+    ${can(...operators) && html`<button class="plain" aria-label=${of("sim.again")} onClick=${() => { vary(job); scrollTo({ top: 0 }); }}>${t("sim.again")}</button>
+      <button class="plain" aria-label=${of(active(job) ? "cancel" : "sim.forget")} onClick=${end}>${t(active(job) ? "cancel" : "sim.forget")}</button>`}</span>`;
 }
 
 export function Jobs({ jobs, a, b, look, again, vary }) {
