@@ -296,7 +296,7 @@ func testText(t *testing.T, e Engine) {
 	s, ctx := open(t, e), t.Context()
 	for i, text := range []string{
 		"'; DROP TABLE client_keys; --", `"quoted" \'\\ $1 ? %s %00 :name @p`, "\u0001\t\r\n", "ключ 鍵 🔑 e\u0301 \u202e\ufeff", " ", "\uFFFD\uFFFF",
-		strings.Repeat("long é", 150_000),
+		strings.Repeat("long é", 30_000),
 	} {
 		k := key(fmt.Sprint("k", i))
 		k.Owner, k.Hint, k.Tags, k.Models, k.Limits = text, text, []string{text, text}, []string{text}, map[string]string{text: text}

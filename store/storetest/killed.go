@@ -72,6 +72,7 @@ func RunKilled(t *testing.T, e Engine) {
 		rounds = 4
 	}
 	t.Run("WhileMigrating", func(t *testing.T) {
+		t.Parallel()
 		for round := range rounds {
 			dsn := e.Fresh(t)
 			kill(t, dsn, 0, time.Duration(round)*4*time.Millisecond)
@@ -84,6 +85,7 @@ func RunKilled(t *testing.T, e Engine) {
 		}
 	})
 	t.Run("WhileWriting", func(t *testing.T) {
+		t.Parallel()
 		dsn := e.Fresh(t)
 		ok(t, openAndClose(t, e, dsn))
 		last := int64(0)

@@ -101,7 +101,7 @@ func some(t *testing.T, s Store, prefix string, n int) []string {
 func testPages(t *testing.T, e Engine) {
 	s, ctx := open(t, e), t.Context()
 	want := some(t, s, "r", 1050)
-	for _, limit := range []int{0, 1, 7, 1050, 5000} {
+	for _, limit := range []int{0, 1, 97, 5000} {
 		var got []string
 		f := ledger.Filter{Limit: limit, KeyID: "k1"}
 		pages := 0
@@ -120,7 +120,7 @@ func testPages(t *testing.T, e Engine) {
 			continue
 		}
 		same(t, got, want, fmt.Sprintf("all requests, in %d pages of at most %d", pages, limit))
-		equal(t, pages, map[int]int{0: 11, 7: 150, 1050: 2, 5000: 2}[limit], "pages")
+		equal(t, pages, map[int]int{0: 11, 97: 11, 5000: 2}[limit], "pages")
 	}
 	for _, bad := range []string{"x", "!", "MTIzNA", "IHI", "MSAA", "' OR 1=1"} {
 		_, _, err := s.Requests(ctx, ledger.Filter{Before: bad})

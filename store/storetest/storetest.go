@@ -97,7 +97,10 @@ func Run(t *testing.T, e Engine) {
 		{"Deadlines", testDeadlines},
 		{"NodesOpenAtOnce", testNodesOpenAtOnce},
 	} {
-		t.Run(part.name, func(t *testing.T) { part.test(t, e) })
+		t.Run(part.name, func(t *testing.T) {
+			t.Parallel() // each has a database of its own
+			part.test(t, e)
+		})
 	}
 }
 

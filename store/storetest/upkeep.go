@@ -142,23 +142,23 @@ func testDeadlines(t *testing.T, e Engine) {
 		refused(t, e, s.Ping(c.ctx), c.want)
 	}
 	// A writer that is interrupted, over and over, leaves everything or nothing.
-	entries := make([]ledger.Entry, 300)
+	entries := make([]ledger.Entry, 100)
 	for i := range entries {
 		id := fmt.Sprint("r", i)
 		entries[i] = ledger.Entry{Request: request(id), Attempts: []ledger.Attempt{attempt(id, 0)}}
 	}
 	written, patience := false, time.Millisecond
-	for ; !written && patience < 20*time.Second; patience += patience / 8 {
+	for ; !written && patience < 20*time.Second; patience += patience / 4 {
 		soon, cancel := context.WithTimeout(t.Context(), patience)
 		written = s.Append(soon, entries) == nil
 		cancel()
-		if n := total(t, s, ledger.UsageQuery{}).Requests; n != 0 && n != 300 {
-			t.Fatalf("%d of 300 requests are written", n)
+		if n := total(t, s, ledger.UsageQuery{}).Requests; n != 0 && n != 100 {
+			t.Fatalf("%d of 100 requests are written", n)
 		}
 	}
 	equal(t, written, true, "written at last")
 	ok(t, s.Append(t.Context(), entries))
-	equal(t, total(t, s, ledger.UsageQuery{}).Attempts, 300, "attempts")
+	equal(t, total(t, s, ledger.UsageQuery{}).Attempts, 100, "attempts")
 }
 
 // testNodesOpenAtOnce starts several nodes on one empty database.

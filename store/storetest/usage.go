@@ -115,17 +115,21 @@ func days() []zoneDay {
 func testUsageByDaysOfZones(t *testing.T, e Engine) {
 	s, ctx := open(t, e), t.Context()
 	// One attempt in each hour of 2026 that is near a day of the table, and one long before.
-	first := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	var entries []ledger.Entry
-	for h := range 365 * 24 {
-		a := attempt(fmt.Sprint("r", h), 0)
-		a.At = first.Add(time.Duration(h)*time.Hour + 59*time.Minute)
-		if slices.ContainsFunc(days(), func(d zoneDay) bool {
-			noon, err := time.Parse(time.DateOnly, d.day)
-			return err == nil && a.At.Sub(noon.Add(12*time.Hour)).Abs() < 40*time.Hour
-		}) {
-			entries = append(entries, ledger.Entry{Attempts: []ledger.Attempt{a}})
+	near := map[time.Time]bool{}
+	for _, d := range days() {
+		day, err := time.Parse(time.DateOnly, d.day)
+		ok(t, err)
+		for h := -28; h < 52; h++ {
+			if at := day.Add(time.Duration(h) * time.Hour); at.Year() == 2026 {
+				near[at] = true
+			}
 		}
+	}
+	var entries []ledger.Entry
+	for at := range near {
+		a := attempt("r "+at.String(), 0)
+		a.At = at.Add(59 * time.Minute)
+		entries = append(entries, ledger.Entry{Attempts: []ledger.Attempt{a}})
 	}
 	old := attempt("old", 0)
 	old.At = time.Unix(0, 0)
