@@ -264,3 +264,30 @@ func TestOperatorsFindLinesAndMetrics(t *testing.T) {
 		}
 	}
 }
+
+// The tests that requirements are shown by are there.
+func TestRequirementsNameTestsThatExist(t *testing.T) {
+	var tests strings.Builder
+	err := filepath.WalkDir("../..", func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() && (d.Name() == "node_modules" || d.Name() == ".git") {
+			return filepath.SkipDir
+		}
+		if err == nil && strings.HasSuffix(path, "_test.go") {
+			tests.WriteString(read(t, path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`\bTest[A-Z][A-Za-z0-9_]*…?`).FindAllString(read(t, "../../docs/requirements.md"), -1)
+	if len(named) < 100 {
+		t.Fatalf("only %d tests are named", len(named))
+	}
+	for _, name := range named {
+		begin, family := strings.CutSuffix(name, "…")
+		if want := "func " + begin + map[bool]string{true: "", false: "("}[family]; !strings.Contains(tests.String(), want) {
+			t.Errorf("docs/requirements.md names %s, which is not there", name)
+		}
+	}
+}
