@@ -116,6 +116,9 @@ func TestWords(t *testing.T) {
 	}
 	for name, en := range words["en"] {
 		ko, ok := words["ko"][name]
+		if !ok && strings.HasSuffix(name, "_one") {
+			continue // Korean says one as it says many
+		}
 		if !ok || ko == "" {
 			t.Errorf("%s: not in Korean", name)
 			continue

@@ -38,9 +38,9 @@ export const language = () => current;
 export { languages };
 
 // t is a text by its name, with {values} put in. A name with _one beside it has another
-// form for one.
+// form for one; Korean has none.
 export function t(name, values = {}) {
-  const one = String(values.n) === "1" && (words[name + "_one"] || fallback[name + "_one"]);
+  const one = String(values.n) === "1" && (words[name + "_one"] || (!words[name] && fallback[name + "_one"]));
   const text = one || words[name] || fallback[name] || name;
   const full = text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
   return current === "ko" ? withParticles(full) : full;
