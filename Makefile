@@ -11,10 +11,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BENCHED      = $(shell grep -rlE --include='*_test.go' --exclude-dir=node_modules '^func Benchmark' . | xargs -n1 dirname | sort -u)
 GOFILES      = $(shell find . -name '*.go' -not -path '*/node_modules/*' -not -path './.git/*')
 
-.PHONY: help build run test bench sim realtime crash lint gofmt vet staticcheck fmt fuzz cover differential vendor-web docker clean ci
+.PHONY: help build run test bench sim realtime crash dashboard-bench screenshots lint gofmt vet staticcheck fmt fuzz cover differential vendor-web docker clean ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 build: ## the static program, bin/gateway
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/gateway ./cmd/gateway
@@ -38,6 +38,14 @@ realtime: ## the recording over HTTP in real time, then with a kill -9 in the mi
 
 crash: ## 200 × kill -9 under load, and a full disk: is a row missing? (CRASHARGS="-short" is quick)
 	go run ./test/crash $(CRASHARGS)
+
+dashboard-bench: ## docs/performance.md's table of the dashboard: 200 accounts, 10,000 keys, in Chromium (SCALEARGS="-short" is quick)
+	scripts/setup-test.sh
+	go run ./test/scale $(SCALEARGS)
+
+screenshots: ## the pictures of the dashboard, docs/images: about six minutes
+	scripts/setup-test.sh
+	go run ./test/screenshots $(SHOTARGS)
 
 lint: gofmt vet staticcheck ## gofmt, go vet and staticcheck
 

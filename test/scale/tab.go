@@ -58,3 +58,18 @@ func (v view) watch(page *browser.Page, d time.Duration) (browser.Figures, error
 	}
 	return f, err
 }
+
+// visited is what a first visit took.
+type visited struct{ Paint, Bytes float64 }
+
+// visit opens the first screen and answers when it was painted and what was transferred.
+func visit(page *browser.Page, session string) (v visited, err error) {
+	if err := page.Enter(session, "now"); err != nil {
+		return v, err
+	}
+	if err := page.Until("the first screen is there", `document.querySelector(".striprow") && performance.getEntriesByName("first-contentful-paint").length`); err != nil {
+		return v, err
+	}
+	return v, page.Eval(`({ paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
+		bytes: [...performance.getEntriesByType("resource"), ...performance.getEntriesByType("navigation")].filter((e) => !e.name.includes("/admin/api/")).reduce((sum, e) => sum + e.transferSize, 0) })`, &v)
+}
