@@ -61,20 +61,37 @@ func shots(all []*team) []shot {
 // openWaited opens a request of the tail that has waited.
 func openWaited(page *browser.Page) error {
 	// Rows come and go: whoever has waited is opened in the moment of being found.
-	return page.Until("a request has waited", `((row) => (row?.click(), row))([...document.querySelectorAll(".list .line")].find((r) => / s$/.test(r.children[6]?.innerText || "")))`)
+	return page.Until("a request has waited", `((row) => (row?.click(), row))([...document.querySelectorAll(".list .line")].find((r) => r.querySelector(".later")))`)
 }
 
 func explain(page *browser.Page) error {
 	return page.Point("ask", `document.querySelector("main form button.main:not(:disabled)")`)
 }
 
-// simulate lets the last calls come again, unless that was done for the picture before.
+// simulate compares the last calls with twice as many, side by side.
 func simulate(page *browser.Page) error {
-	var done bool
-	if err := page.Eval(`!!document.querySelector("main table")`, &done); err != nil || done {
+	err := page.Eval(`(async () => {
+		const at = "/admin/api/v1/simulate", list = async () => (await (await fetch(at)).json()).data;
+		const ask = (body) => fetch(at, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }).then((r) => r.json());
+		let jobs = (await list()).filter((j) => j.name);
+		if (jobs.length < 2) {
+			const first = await ask({ name: "as recorded", trace: "last_hour" });
+			await ask({ name: "twice the traffic", trace: first.trace_id || first.id, options: { load: 2 } });
+		}
+		for (let i = 0; i < 100 && (jobs.length < 2 || jobs.some((j) => j.state !== "done")); i++) {
+			await new Promise((done) => setTimeout(done, 200));
+			jobs = (await list()).filter((j) => j.name);
+		}
+		const id = (name) => jobs.find((j) => j.name === name).id;
+		location.hash = "#/simulate?a=" + id("as recorded") + "&b=" + id("twice the traffic");
+	})()`, nil)
+	if err != nil {
 		return err
 	}
-	return page.Press("Run")
+	if err := page.Until("both results are there", `document.querySelectorAll(".simtable, main section.band").length > 3`); err != nil {
+		return err
+	}
+	return page.Eval(`document.querySelectorAll("main section.band")[2].scrollIntoView({ block: "start" })`, nil)
 }
 
 func chat(page *browser.Page) error {
