@@ -76,7 +76,7 @@ func simulate(page *browser.Page) error {
 		let jobs = (await list()).filter((j) => j.name);
 		if (jobs.length < 2) {
 			const first = await ask({ name: "as recorded", trace: "last_hour" });
-			await ask({ name: "twice the traffic", trace: first.trace_id || first.id, options: { load: 2 } });
+			await ask({ name: "twice the traffic", trace: first.id, options: { load: 2 } });
 		}
 		for (let i = 0; i < 100 && (jobs.length < 2 || jobs.some((j) => j.state !== "done")); i++) {
 			await new Promise((done) => setTimeout(done, 200));
