@@ -25,6 +25,9 @@ const metrics = [
   ["p50", (r) => r.wait.p50_seconds, seconds, -1], ["p99", (r) => r.wait.p99_seconds, seconds, -1], ["max", (r) => r.wait.max_seconds, seconds, -1], ["jain", (r) => r.jain_index, plain, 1],
 ];
 
+// about is what a name means where it does not say so itself.
+const about = (name) => (["served", "queued", "fellback", "refused", "shed", "429", "jain"].includes(name) ? t("sim.m." + name + ".about") : "");
+
 // Delta marks how a value differs from that of the first run: by a sign, a shape and a word.
 function Delta({ value, base, good = 0 }) {
   if (base === undefined || value === null || base === null || value === base) return null;
@@ -41,7 +44,7 @@ function Heads({ runs, first }) {
 
 function Figures({ runs }) {
   return html`<div class="scroll"><table class="simtable" aria-label=${t("sim.figures")}><${Heads} runs=${runs} first=${html`<span class="hidden-label">${t("sim.figures")}</span>`} /><tbody>${metrics.map(([name, f, write, good, beside]) => html`<tr key=${name}>
-    <th scope="row" title=${t("sim.m." + name + ".about")}>${t("sim.m." + name)}</th>${runs.map((x, i) => html`<td key=${x.key} class="num">${write(f(x.r))}${beside && html` <span class="quiet small">${beside(x.r)}</span>`}<${Delta} value=${f(x.r)} base=${i ? f(runs[0].r) : undefined} good=${good} /></td>`)}</tr>`)}
+    <th scope="row" title=${about(name)}>${t("sim.m." + name)}</th>${runs.map((x, i) => html`<td key=${x.key} class="num">${write(f(x.r))}${beside && html` <span class="quiet small">${beside(x.r)}</span>`}<${Delta} value=${f(x.r)} base=${i ? f(runs[0].r) : undefined} good=${good} /></td>`)}</tr>`)}
     ${[...new Set(runs.flatMap((x) => Object.keys(x.r.refusals_by_reason || {})))].sort().map((reason) => html`<tr key=${reason} class="sub"><th scope="row">${t("sim.reason", { reason: reason.replaceAll("_", " ") })}</th>${runs.map((x, i) => html`<td key=${x.key} class="num">${exact(x.r.refusals_by_reason?.[reason] || 0)}<${Delta} value=${x.r.refusals_by_reason?.[reason] || 0} base=${i ? runs[0].r.refusals_by_reason?.[reason] || 0 : undefined} good=${-1} /></td>`)}</tr>`)}</tbody></table></div>`;
 }
 
@@ -64,7 +67,7 @@ const nobody = { arrived: 0, served: 0, waited: 0, fell_back: 0, shed: 0, refuse
 
 // Groups shows what became of the calls of each class, or client: a row for each run.
 function Groups({ runs, what, names, of, write = (n) => n }) {
-  return html`<div class="scroll"><table class="simtable groups" aria-label=${what}><thead><tr><th>${what}</th>${runs.length > 1 && html`<th><span class="hidden-label">${t("sim.side")}</span></th>`}${columns.map(([name]) => html`<th key=${name} class="num" title=${t("sim.m." + name + ".about")}>${t("sim.m." + name)}</th>`)}</tr></thead>
+  return html`<div class="scroll"><table class="simtable groups" aria-label=${what}><thead><tr><th>${what}</th>${runs.length > 1 && html`<th><span class="hidden-label">${t("sim.side")}</span></th>`}${columns.map(([name]) => html`<th key=${name} class="num" title=${about(name)}>${t("sim.m." + name)}</th>`)}</tr></thead>
     ${names.map((name) => html`<tbody key=${name}>${runs.map((x, i) => {
       const g = of(x.r)[name] || nobody;
       const base = i ? of(runs[0].r)[name] || nobody : null;
