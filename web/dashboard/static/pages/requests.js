@@ -32,6 +32,14 @@ const columns = () => [
   { name: "cost", minor: true, label: t("cost"), width: "98px", num: true, cell: (r) => money(r.cost_nano_usd) },
 ];
 
+// openOne shows one request; the way back leads to the list as it was.
+let listAt = "";
+
+function openOne(r) {
+  listAt = location.hash;
+  go("requests", [r.id]);
+}
+
 // useTail is the last requests as they end; paused, those up to that moment.
 function useTail(paused) {
   const rows = useStore(tail);
@@ -46,7 +54,7 @@ function Tail({ words }) {
   const rows = useMemo(() => all.filter((r) => matches(r, words)), [all, words]);
   return html`<div class="row"><button onClick=${() => pause(!paused)} aria-pressed=${paused}>${t(paused ? "req.resume" : "req.pause")}</button>
       <span class="quiet small">${t("req.tail.about")}</span></div>
-    ${rows.length ? html`<${List} label=${t("page.requests")} rows=${rows} columns=${columns()} rowKey=${(r) => r.id} onOpen=${(r) => go("requests", [r.id])} />`
+    ${rows.length ? html`<${List} label=${t("page.requests")} rows=${rows} columns=${columns()} rowKey=${(r) => r.id} onOpen=${openOne} />`
       : html`<${Empty}><p>${t(words ? "list.nothing" : "req.none")}</p><//>`}`;
 }
 
@@ -85,14 +93,14 @@ function Past({ query, words }) {
     <div class="row"><span class="quiet small">${t(next.current ? "req.found.more" : "req.found", { n: count(seen.length) })}</span>${anything && html`<button class="plain" onClick=${() => refine({ outcome: "", fault: "", route: "", owner: "", key_id: "", from: "", to: "", q: "" })}>${t("req.clear")}</button>`}
       <button class="plain" onClick=${again}>${t("req.again")}</button><span class="grow"></span><a href=${url("/requests", { ...filter, format: "csv" })} download="requests.csv">${t("export.csv")}</a></div>
     ${error ? html`<${Failure} error=${error} again=${again} />` : loading && !rows.length ? html`<${Loading} />`
-      : seen.length ? html`<${List} label=${t("page.requests")} rows=${seen} columns=${columns()} rowKey=${(r) => r.id} onOpen=${(r) => go("requests", [r.id])} onEnd=${more} />`
+      : seen.length ? html`<${List} label=${t("page.requests")} rows=${seen} columns=${columns()} rowKey=${(r) => r.id} onOpen=${openOne} onEnd=${more} />`
       : html`<${Empty}><p>${t(anything || words ? "list.nothing" : "req.nothing")}</p><//>`}`;
 }
 
 // One is a single request, from the last ones in memory or from the ledger.
 function One({ id }) {
   const { data, error, again } = useLoad(() => get("/requests/" + encodeURIComponent(id)).catch((e) => (can(...readers) ? get("/explain/" + encodeURIComponent(id)) : Promise.reject(e))), [id]);
-  return html`<div class="pagehead"><a href=${href("requests")} onClick=${(e) => { if (history.length > 1) { e.preventDefault(); history.back(); } }}>← ${t("page.requests")}</a><h1 class="mono">${id}</h1></div>
+  return html`<div class="pagehead"><a href=${listAt || href("requests")}>← ${t("page.requests")}</a><h1 class="mono">${id}</h1></div>
     ${error ? html`<${Failure} error=${error} again=${again} />` : !data ? html`<${Loading} />` : html`<section class="band stack"><h2 class="hidden-label">${t("play.happened")}</h2>
       <dl class="pairs inline"><dt>${t("req.at")}</dt><dd title=${moment(data.start)}>${clock(data.start)} · <${Ago} at=${data.start} /></dd><dt>${t("req.key")}</dt><dd>${data.key || "–"}${data.owner ? ` (${data.owner})` : ""}</dd>
         <dt>${t("req.route")}</dt><dd>${data.route || "–"}</dd><dt>${t("req.class")}</dt><dd>${data.priority ? t("class." + data.priority) : "–"}</dd>
