@@ -191,7 +191,7 @@ func TestExplainAndTrails(t *testing.T) {
 		g := serveYAML(t, sink, narrow, func(r *http.Request) (*http.Response, error) { return answer(r, wholeAnswer) })
 		h := g.Handler()
 		e, err := g.Explain(t.Context(), Question{Body: []byte(ask), Key: "test"})
-		if err != nil || e.Verdict != "send" || len(e.Candidates) != 1 || e.Candidates[0].Says != "room" || len(e.Door) != 1 {
+		if err != nil || e.Verdict != "send" || len(e.Candidates) != 1 || e.Target != e.Candidates[0].Target || e.Account != e.Candidates[0].Account || e.Candidates[0].Says != "room" || len(e.Door) != 1 {
 			t.Fatalf("%+v %v", e, err)
 		}
 		chat(h, []byte(ask))
@@ -200,7 +200,7 @@ func TestExplainAndTrails(t *testing.T) {
 		}
 		chat(h, []byte(ask)) // waits a minute
 		trail, ok := g.Trail(sink.records[1].ID)
-		if !ok || !trail.Queued || trail.LeftQueue != "granted" || trail.QueueWait != time.Minute || len(trail.Candidates) != 1 || trail.Candidates[0].Says != "wait" || trail.Candidates[0].WaitMS != 60_000 {
+		if !ok || !trail.Queued || !trail.Spared || !trail.Waited || trail.Moved || trail.LeftQueue != "granted" || trail.QueueWait != time.Minute || len(trail.Candidates) != 1 || trail.Candidates[0].Says != "wait" || trail.Candidates[0].WaitMS != 60_000 {
 			t.Fatalf("%+v", trail)
 		}
 		if e, _ = g.Explain(t.Context(), Question{Body: []byte(ask), Key: "test"}); e.Verdict != "wait" {
