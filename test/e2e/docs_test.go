@@ -33,6 +33,7 @@ owners:
   acme: {limits: {usd_per_month: 200}}
 client_keys:
   - {name: demo, key: "{{key}}", owner: acme}
+prices: [{provider: dashscope, model: "*", input: 1, output: 2}]
 `)
 }
 
@@ -127,6 +128,28 @@ func TestTheLinesOfTheAdminAPI(t *testing.T) {
 	cmd.Stderr = &errs
 	if out, err := cmd.Output(); err != nil {
 		t.Fatalf("%v: %s\nafter %s", err, errs.String(), out[max(0, len(out)-600):])
+	}
+}
+
+// A first key as the README makes it: the lines run, sixty calls and some are answered, the
+// others are refused for the key's own limit, and what was spent is shown.
+func TestTheReadmesFirstKey(t *testing.T) {
+	g := documented(t)
+	lines := strings.NewReplacer("bin/gateway", "gateway", "http://127.0.0.1:8080", g.api, "http://127.0.0.1:8081", g.admin,
+		"SLUICE_ADMIN_TOKEN=sluice-admin-...", "SLUICE_ADMIN_TOKEN="+adminToken, "KEY=sk-sluice-...", "KEY=$(grep -o 'sk-sluice-[^ ]*' made)",
+	).Replace(strings.Join(blocks(t, "../../README.md", "Give an application a key", "sh"), "\n"))
+	script := "export SLUICE_ADMIN=" + g.admin + "\ngateway() { " + binary + " \"$@\" | tee -a made; }\n" + preamble + lines
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
+	cmd.Dir, cmd.WaitDelay = filepath.Dir(g.file), time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{`(?m)^ +[67][0-9] 200$`, `(?m)^ +[234][0-9] 429$`, `(?i)x-sluice-limited-by: client_key`, `60 requests per minute \(rpm\) of this API key \(my-app\)`,
+		`"limited_by":"client_key"`, `(?m)^client_key +usd_per_month +\$5\.0+ +\$0\.00[0-9]*[1-9]`, `Last 30 days: \d+ requests, \d+ of them refused`, `my-app +qwen3-max`} {
+		if !regexp.MustCompile(want).Match(out) {
+			t.Errorf("%s is not in\n%s", want, out)
+		}
 	}
 }
 
