@@ -8,7 +8,7 @@ import { count, money, took } from "../lib/format.js";
 import { Choice, Text, Area, Check } from "../parts/field.js";
 import { Story } from "../parts/timeline.js";
 import { classes } from "../parts/lanes.js";
-import { Empty } from "../parts/states.js";
+import { Empty, Failure, Loading } from "../parts/states.js";
 
 // read takes a stream's events apart and hands on the text of each.
 async function read(response, more) {
@@ -66,7 +66,7 @@ function Turn({ turn }) {
 }
 
 export function Page() {
-  const { data: about } = useLoad(() => get("/about"));
+  const { data: about, error: trouble, again } = useLoad(() => get("/about"));
   const [set, setSet] = useState({ model: "", key: "", priority: "", max: "512", system: "", stream: true });
   const [turns, setTurns] = useState([]);
   const [text, setText] = useState("");
@@ -101,6 +101,7 @@ export function Page() {
     if (trail) last((x) => ({ ...x, trail }));
   };
   const typed = (e) => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) ask(e); };
+  if (!about) return trouble ? html`<${Failure} error=${trouble} again=${again} />` : html`<${Loading} />`;
   return html`<div class="pagehead"><h1>${t("page.playground")}</h1><span class="grow"></span>${turns.length > 0 && html`<button onClick=${() => setTurns([])}>${t("play.clear")}</button>`}</div>
     <section class="band"><div class="form">
       <${Choice} label=${t("req.route")} value=${model} set=${change("model")} options=${(about?.routes || []).map((r) => [r, r])} />
