@@ -11,6 +11,7 @@ import (
 
 	"github.com/sluice-gateway/sluice/auth"
 	"github.com/sluice-gateway/sluice/config"
+	"github.com/sluice-gateway/sluice/config/history"
 )
 
 // readFile reads what the host's owner says: the file, or the demo.
@@ -181,6 +182,18 @@ func (s *Settings) markOf(file string) string {
 	return fmt.Sprintf("%s %d %d;", file, info.ModTime().UnixNano(), info.Size())
 }
 
+// elsewhere answers the version that the history has in force, and whether it is another
+// than here. A history that cannot be read changes nothing: the ledger tells that the
+// database is gone.
+func (s *Settings) elsewhere(ctx context.Context) (v history.Version, changed bool) {
+	v, err := s.store.ActiveConfig(ctx)
+	if err != nil && !errors.Is(err, auth.ErrNotFound) {
+		return v, false
+	}
+	st := s.State()
+	return v, v.N != st.Version.N && (st.Lost == nil || v.N != st.lostN)
+}
+
 // takeOver puts in force what another node has applied or rolled back. While the history
 // cannot be read, what is in force stays.
 func (s *Settings) takeOver(ctx context.Context) {
@@ -189,17 +202,17 @@ func (s *Settings) takeOver(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	v, err := s.store.ActiveConfig(ctx)
-	if err != nil && !errors.Is(err, auth.ErrNotFound) {
-		return // the ledger tells that the database is gone
+	if _, changed := s.elsewhere(ctx); !changed {
+		return
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	st := s.State()
-	if v.N == st.Version.N || st.Lost != nil && v.N == st.lostN {
+	v, changed := s.elsewhere(ctx) // a change of this node's own may have come in between
+	if !changed {
 		return
 	}
-	cfg := st.File
+	st := s.State()
+	cfg, err := st.File, error(nil)
 	if v.N != 0 {
 		cfg, err = s.open(&v)
 	}

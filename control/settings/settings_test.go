@@ -427,6 +427,37 @@ func TestChangesAreOneAtATime(t *testing.T) {
 	}
 }
 
+// overtaken is a history that is changed right after it was looked at, once.
+type overtaken struct {
+	*shelf
+	then func()
+}
+
+func (o *overtaken) ActiveConfig(ctx context.Context) (history.Version, error) {
+	v, err := o.shelf.ActiveConfig(ctx)
+	if then := o.then; then != nil {
+		o.then = nil
+		then()
+	}
+	return v, err
+}
+
+// A version that is applied here while the node looks for others' is not undone by what
+// the look has seen before.
+func TestALookAtOthersDoesNotUndoAnApply(t *testing.T) {
+	w := newWorld(t)
+	w.Settings.store = &overtaken{w.store, func() {
+		if _, err := w.replace(waits("7s")); err != nil {
+			t.Fatal(err)
+		}
+	}}
+	w.takeOver(t.Context())
+	w.want("v1", 7*time.Second, false)
+	if log := w.log.String(); strings.Contains(log, "another node") {
+		t.Error(log)
+	}
+}
+
 func TestWatch(t *testing.T) {
 	w := newWorld(t)
 	other := newWorld(t) // another node, with the same file and store
