@@ -117,6 +117,7 @@ func testNoSecretLies(t *testing.T, store string, database func(*testing.T) stri
 	case <-time.After(15 * time.Second):
 		t.Error("no trace has come, so nothing is shown of them")
 	}
+	eventually(t, "the webhook", func() bool { return c.seen.has("webhooks", "keys_down") })
 	c.g.stop()
 	c.commands()
 	c.files()
@@ -343,9 +344,10 @@ func (c *canary) readEverything() {
 func (c *canary) readContent() {
 	c.t.Helper()
 	var list api.List[api.Request]
-	if err := json.Unmarshal([]byte(c.admin("admin answers", "GET", "/requests?outcome=ok", "", 200).body), &list); err != nil || len(list.Data) == 0 {
-		c.t.Fatal(err, len(list.Data))
-	}
+	eventually(c.t, "requests are written", func() bool {
+		err := json.Unmarshal([]byte(c.admin("admin answers", "GET", "/requests?outcome=ok", "", 200).body), &list)
+		return err == nil && len(list.Data) > 0
+	})
 	path := c.g.admin + "/admin/api/v1/requests/" + list.Data[0].ID
 	eventually(c.t, "content is kept", func() bool {
 		a := c.ask("kept content", "GET", path, c.secrets["admin token"], "", 200)

@@ -70,6 +70,12 @@ func (p *places) add(what, text string) {
 	p.all[what] += text + "\n"
 }
 
+func (p *places) has(what, text string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Contains(p.all[what], text)
+}
+
 // look finds secrets where they do not belong, and wants them where they do. Every place
 // has to hold something that it is known to hold, or nothing is shown about it.
 func (p *places) look(t *testing.T, all secrets) {
