@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sluice-gateway/sluice/budget"
@@ -158,6 +159,9 @@ func (x *exchange) conclude(e *telemetry.Explanation, o *admission.Outlook, no *
 		c := &e.Candidates[o.Chosen]
 		e.Verdict, e.WaitMS, e.Target, e.Account = "send", 0, c.Target, c.Account
 		e.Sentence = fmt.Sprintf("It would be sent at once to %s on account %s.", c.Target, c.Account)
+	case slices.ContainsFunc(o.Candidates, func(c admission.Candidate) bool { return c.Kept }):
+		e.Verdict = "wait"
+		e.Sentence = fmt.Sprintf("It would wait behind %d calls: what is free is kept for more important ones. Room for it: %s.", o.Queued, inWords(e.WaitMS))
 	default:
 		e.Verdict = "wait"
 		e.Sentence = fmt.Sprintf("It would wait behind %d calls; the first candidate has room for it %s.", o.Queued, inWords(e.WaitMS))
@@ -195,6 +199,8 @@ func (x *exchange) candidates(now budget.Instant, o *admission.Outlook) []teleme
 			t.Says = "blocked"
 		case c.Unknown:
 			t.Says = "unknown_limits"
+		case c.Kept:
+			t.Says = "kept_back"
 		}
 		for d, n := range c.Demand {
 			if n > 0 {

@@ -94,8 +94,8 @@ type Attempt struct {
 type Candidate struct {
 	Target  string `json:"target"` // provider/model
 	Account string `json:"account"`
-	// Says is room, wait, too_large, blocked, no_key, failed_before, unknown_limits or
-	// paused; Short is the dimension that is short.
+	// Says is room, wait, kept_back (for more important calls), too_large, blocked, no_key,
+	// failed_before, unknown_limits or paused; Short is the dimension that is short.
 	Says  string `json:"says"`
 	Short string `json:"short,omitempty"`
 	// WaitMS is how long until it would have room, if nothing else were taken;

@@ -21,10 +21,11 @@ type Candidate struct {
 	Breaker fallback.Condition
 	// NoKey: no key of the account is usable. Excluded: the call has failed there.
 	// Unknown: limits are still to be learned. Paused: the target is taken out.
-	NoKey, Excluded, Unknown, Paused bool
-	Ratio                            float64
-	InFlight                         int
-	Buckets                          []budget.BucketView
+	// Kept: there is room, and it is kept for more important calls until Now.At.
+	NoKey, Excluded, Unknown, Paused, Kept bool
+	Ratio                                  float64
+	InFlight                               int
+	Buckets                                []budget.BucketView
 }
 
 // Fits says that the candidate could take the call now.
@@ -77,8 +78,25 @@ func (p *Pool) Explain(now budget.Instant, c *Call) Outlook {
 		o.Refuse, o.Refused = true, Shed
 	case p.queue.n >= p.o.MaxQueue:
 		o.Refuse, o.Refused = true, QueueFull
+	default:
+		o.At = max(o.At, o.soonest())
 	}
 	return o
+}
+
+// soonest is the earliest moment at which a candidate's own answer changes. The forecast
+// knows nothing of what is kept for more important calls; zero: no candidate knows a moment.
+func (o *Outlook) soonest() budget.Instant {
+	at := budget.Never
+	for i := range o.Candidates {
+		if c := &o.Candidates[i]; !c.NoKey && !c.Excluded && !c.Paused {
+			at = min(at, max(c.Now.At, c.Blocked))
+		}
+	}
+	if at == budget.Never {
+		return 0
+	}
+	return at
 }
 
 func (p *Pool) candidate(now budget.Instant, c *Call, t, i int, l *Lane) Candidate {
@@ -89,6 +107,11 @@ func (p *Pool) candidate(now budget.Instant, c *Call, t, i int, l *Lane) Candida
 		NoKey: l.Account.pick(false) == nil, Excluded: slices.Contains(c.excluded, exclusion{l, t}),
 		Unknown: l.Unknown && !l.answered && l.inFlight >= SlowStart, Paused: target.Weight < 0,
 		Ratio: l.Ratio(), InFlight: l.inFlight, Buckets: l.Budget.View(now, nil),
+	}
+	if kept, ok := p.kept(now, c, l, &d); ok && x.Now.State == budget.Granted {
+		if a := l.Budget.PeekBehind(now, kept, d); a.State != budget.Granted {
+			x.Now, x.Kept = a, true
+		}
 	}
 	if l.blocked > now {
 		x.Blocked = l.blocked

@@ -298,3 +298,27 @@ func TestTheReserveStarvesNobody(t *testing.T) {
 		}
 	}
 }
+
+// What is free and kept for the important is no room for the others, and is told as what it is.
+func TestWhatIsKeptBackIsExplained(t *testing.T) {
+	a := lane("a", rate("tpm", budget.Tokens, 60_000, 6000), rate("rpm", budget.Requests, 6000, 600))
+	a.TokensPerSecond, a.CallsPerSecond, a.Reserve = 1000, 100, time.Second
+	a.Burst = budget.Demand{budget.Tokens: 6000, budget.Requests: 600}
+	p := New(Options{MaxQueue: 100}, []*Lane{a})
+	r := route([]*Lane{a})
+	important := call(r, 5200, 0)
+	important.Class = shedding.High
+	wantGrant(t, drive(p, t0, important), a) // 800 are left, 1000 are kept
+	explain := func(class shedding.Class) Outlook {
+		c := call(r, 100, time.Minute)
+		c.Class = class
+		return p.Explain(t0, c)
+	}
+	if o := explain(shedding.High); o.Chosen != 0 || o.Candidates[0].Kept {
+		t.Errorf("as important: %+v", o)
+	}
+	o := explain(shedding.Low)
+	if c := o.Candidates[0]; o.Chosen >= 0 || o.Refuse || !c.Kept || c.Fits(t0) || c.Now.At != after(300*time.Millisecond) || o.At != c.Now.At {
+		t.Errorf("less important: %+v", o)
+	}
+}

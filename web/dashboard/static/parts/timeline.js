@@ -56,7 +56,7 @@ function Estimates({ request: r }) {
 // verdictOf is what an account said to a call, in words.
 function verdictOf(c) {
   if (c.says === "room" && c.behind_ms > 0) return { state: "waiting", text: t("says.behind") };
-  return { state: c.says === "room" ? "ok" : c.says === "wait" ? "waiting" : "disabled", text: t("says." + c.says, { what: c.short ? t("dimension." + c.short) : "" }) };
+  return { state: c.says === "room" ? "ok" : ["wait", "kept_back"].includes(c.says) ? "waiting" : "disabled", text: t("says." + c.says, { what: c.short ? t("dimension." + c.short) : "" }) };
 }
 
 // Candidates shows what each account said to a call, and the strips of its budgets.
@@ -85,7 +85,7 @@ function stages(r) {
   let at = Math.max(0, r.duration_ms - r.queue_ms - tried);
   const short = (r.candidates || []).filter((c) => c.says === "wait");
   if (r.queue_ms >= 1) {
-    const why = short.length && r.candidates[0].says !== "room" ? t("stage.queued.short", { accounts: [...new Set(short.map((c) => c.account))].join(", "), what: [...new Set(short.map((c) => t("dimension." + c.short)))].join(", ") }) : t("stage.queued.behind");
+    const why = short.length && r.candidates[0].says !== "room" ? t("stage.queued.short", { accounts: [...new Set(short.map((c) => c.account))].join(", "), what: [...new Set(short.map((c) => t("dimension." + c.short)))].join(", ") }) : t(r.candidates?.some((c) => c.says === "kept_back") ? "stage.queued.kept" : "stage.queued.behind");
     out.push({ at, name: t("stage.queued"), ms: r.queue_ms, what: why, state: "waiting" });
     at += r.queue_ms;
   }
