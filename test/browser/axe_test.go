@@ -54,9 +54,12 @@ func TestPhonesAreAccessible(t *testing.T) {
 	page, err := chromium.Open(h.Program, 390, 844, false)
 	must(t, err)
 	defer page.Close()
-	must(t, page.Enter(h.session, "now"))
+	session, err := h.Session("vic", password)
+	must(t, err)
+	must(t, page.Enter(session, "now"))
 	for _, at := range []string{"now", "budgets", "upstreams", "keys", "requests/past"} {
 		show(t, page, at)
+		must(t, page.Until("what is wide can be pushed", `[...document.querySelectorAll(".scroll")].every((e) => e.scrollWidth <= e.clientWidth || e.tabIndex === 0)`))
 		for _, rules := range [][]string{nil, {"target-size"}} { // the latter is in none of axe's own sets
 			found, err := page.Check(axe, rules...)
 			must(t, err)
@@ -65,6 +68,15 @@ func TestPhonesAreAccessible(t *testing.T) {
 			}
 		}
 	}
+	must(t, page.Point("the menu", `document.querySelector(".rail .menu")`))
+	must(t, page.See(".rail nav a"))
+	found, err := page.Check(axe)
+	must(t, err)
+	for _, v := range found {
+		t.Errorf("the menu: %s", v)
+	}
+	must(t, page.Press(word(t, "signout")))
+	must(t, page.See(".door form"))
 }
 
 // The same of every dialog, and of what is only seen after an act.

@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -84,6 +85,10 @@ func (b *Browser) Open(p *Program, width, height int64, dark bool) (*Page, error
 		scheme = "dark"
 	}
 	err := chromedp.Do(page.ctx, chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		// Among tabs only the one in front is sure to get frames.
+		if _, err := cdp.Call(ctx, t, cdppage.BringToFront, cdp.Empty{}); err != nil {
+			return err
+		}
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 		})
@@ -212,7 +217,7 @@ func (p *Page) Until(what, expression string) error {
 // seen is what the page shows and what it waits for, for an error.
 func (p *Page) seen() string {
 	var text string
-	_ = p.Eval("document.body.innerText.slice(0, 2000)", &text) // the better error, where it can be had
+	_ = p.Eval("document.visibilityState + ': ' + document.body.innerText.slice(0, 2000)", &text) // the better error, where it can be had
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return fmt.Sprintf("%s\nnot answered yet: %q; failed: %q; console: %q", text, slices.Sorted(maps.Values(p.pending)), p.failed, p.problems)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
@@ -47,7 +48,7 @@ func (p *Page) Point(what, expression string) error {
 	})(` + expression + `)`
 	ctx, cancel := context.WithTimeout(p.ctx, waiting)
 	defer cancel()
-	raw, err := chromedp.Run(ctx, chromedp.Poll[[]byte](at))
+	raw, err := chromedp.Run(ctx, chromedp.Poll[[]byte](at, chromedp.WithPollingInterval(30*time.Millisecond)))
 	if err != nil {
 		return fmt.Errorf("browser: %s: %w; the page shows:\n%s", what, err, p.seen())
 	}

@@ -75,5 +75,5 @@ func (p *Page) Enter(session, page string) error {
 	if err := p.Go(page); err != nil {
 		return err
 	}
-	return p.See(".rail nav")
+	return p.See(".rail")
 }

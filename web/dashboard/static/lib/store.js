@@ -5,6 +5,7 @@ export function store(value) {
   const watchers = new Set();
   let asked = false;
   const tell = () => {
+    if (!asked) return;
     asked = false;
     for (const w of [...watchers]) w();
   };
@@ -15,6 +16,7 @@ export function store(value) {
       if (!asked) {
         asked = true;
         requestAnimationFrame(tell);
+        setTimeout(tell, 100); // frames stand still where nobody looks
       }
     },
     watch(f) {

@@ -12,7 +12,7 @@ import { Figure, Chart } from "../parts/chart.js";
 import { Lanes, classes } from "../parts/lanes.js";
 import { Row, Head, Legend, useOrder, bucketID } from "../parts/strip.js";
 import { reason } from "../parts/reason.js";
-import { Loading, Empty } from "../parts/states.js";
+import { Loading, Empty, Scroll } from "../parts/states.js";
 import { Chip } from "../parts/chips.js";
 import { Ago } from "../parts/time.js";
 import { FirstCall } from "../parts/firstcall.js";
@@ -91,11 +91,11 @@ function Routes({ routes }) {
   const rows = Object.entries(routes).filter(([, r]) => Object.keys(r.served).length).slice(0, 8);
   if (!rows.length) return null;
   return html`<section class="band" aria-labelledby="served"><header><h2 id="served">${t("now.served")}</h2><span class="quiet small">${t("now.served.about")}</span></header>
-    <div class="scroll"><table><tbody>${rows.map(([name, r]) => {
+    <${Scroll} label=${t("now.served")}><table><tbody>${rows.map(([name, r]) => {
       const sum = Object.values(r.served).reduce((a, b) => a + b, 0);
       return html`<tr key=${name}><th scope="row"><a href=${href("routes", [name])}>${name}</a></th><td>${Object.entries(r.served).sort((a, b) => b[1] - a[1])
         .map(([target, n]) => `${target === "cache" ? t("route.cache.served") : target} ${percent(n / sum)}`).join(" · ")}</td><td class="quiet">${Object.entries(r.moved).map(([why, n]) => t("moved", { n: count(n), why: reason(why) })).join(", ")}</td></tr>`;
-    })}</tbody></table></div></section>`;
+    })}</tbody></table><//></section>`;
 }
 
 // useHour is the last hour: asked for once, and then what is new of it. null: not yet.

@@ -16,7 +16,7 @@ import { Ago } from "../parts/time.js";
 import { Dialog, Confirm } from "../parts/dialog.js";
 import { Search, Text } from "../parts/field.js";
 import { Lazy } from "../parts/lazy.js";
-import { Loading, Failure, Empty } from "../parts/states.js";
+import { Loading, Failure, Empty, Scroll } from "../parts/states.js";
 import { Trouble, useForm } from "../parts/keyform.js";
 import { say, complain } from "../parts/toast.js";
 
@@ -105,7 +105,7 @@ function Account({ up, state, others, again }) {
     ${strips.length > 0 && html`<div class="minirow">${strips.slice(0, 10).map((b) => html`<${Mini} key=${bucketID(b)} bucket=${b} label=${`${group(b)}${b.limit}`} />`)}</div>`}
     <div class="row small soft facts">${l.attempts > 0 ? html`<span>${t("up.ok", { share: percent(l.ok / l.attempts), n: count(l.attempts) })}</span>${l.ok > 0 && html`<span>${t("up.firstbyte", { p50: took(l.first_byte_p50_ms), p95: took(l.first_byte_p95_ms) })}</span><span>${t("up.whole", { p50: took(l.whole_p50_ms), p95: took(l.whole_p95_ms) })}</span>`}` : t("up.nocalls")}</div>
     ${up.failures?.length > 0 && html`<details class="failures" open=${up.failures.some((f) => Date.now() - new Date(f.last_at) < 6e5)}><summary>${t("up.failures", { n: count(up.failures.reduce((a, f) => a + f.count, 0)) })}</summary><ul class="small">${up.failures.map((f) => html`<li key=${f.kind} class="row"><strong class="wrong nowrap">${reason(f.kind)}</strong><span class="num">${t("up.times", { n: count(f.count) })}</span><span class="quiet nowrap"><${Ago} at=${f.last_at} />${f.last_status ? ` · HTTP ${f.last_status}` : ""}</span>${f.last_message && html`<span class="soft clip" title=${f.last_message}>${f.last_message}</span>`}</li>`)}</ul></details>`}
-    <div class="scroll"><table class="keytable"><thead><tr><th>${t("up.key")}</th><th>${t("state")}</th><th>${t("up.health")}</th><th class="num">${t("up.flight")}</th><th>${t("key.expires")}</th><th>${t("up.checked")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${up.keys.map((k) => html`<${KeyRow} key=${k.fingerprint} up=${up} row=${k} again=${again} />`)}</tbody></table></div>
+    <${Scroll} label=${`${up.provider}/${up.account}`}><table class="keytable"><thead><tr><th>${t("up.key")}</th><th>${t("state")}</th><th>${t("up.health")}</th><th class="num">${t("up.flight")}</th><th>${t("key.expires")}</th><th>${t("up.checked")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead><tbody>${up.keys.map((k) => html`<${KeyRow} key=${k.fingerprint} up=${up} row=${k} again=${again} />`)}</tbody></table><//>
     ${open?.to && html`<${Change} at=${path(up.provider, up.account)} name=${`${up.provider}/${up.account}`} from=${up.state} to=${open.to} others=${others} close=${close} done=${again} />`}
     ${open?.add && html`<${Secret} title=${t("up.add.ask", { name: `${up.provider}/${up.account}` })} send=${(b) => post(path(up.provider, up.account) + "/keys", b)} close=${close} done=${(k) => { close(); say(t("up.added", { name: k.fingerprint })); again(); }} />`}
   </section>`;

@@ -7,6 +7,7 @@ import { store } from "../lib/store.js";
 import { can, operators } from "../lib/who.js";
 import { Chip } from "./chips.js";
 import { complain } from "./toast.js";
+import { Scroll } from "./states.js";
 
 // carried is a text of the configuration that another page wants to see simulated.
 export const carried = store(null);
@@ -51,7 +52,7 @@ function Actions({ job, a, b, look, again, vary }) {
 }
 
 export function Jobs({ jobs, a, b, look, again, vary }) {
-  return html`<section class="band" id="simulations"><header><h2>${t("sim.jobs")}</h2><span class="quiet small">${t("sim.jobs.about")}</span></header><div class="scroll"><table class="simjobs">
+  return html`<section class="band" id="simulations"><header><h2>${t("sim.jobs")}</h2><span class="quiet small">${t("sim.jobs.about")}</span></header><${Scroll} label=${t("sim.jobs")}><table class="simjobs">
     <thead><tr><th><span class="hidden-label">${t("sim.side")}</span></th><th>${t("sim.name")}</th><th>${t("config.title")}</th><th>${t("sim.trace")}</th><th>${t("sim.options")}</th><th>${t("state")}</th><th><span class="hidden-label">${t("actions")}</span></th></tr></thead>
     <tbody>${jobs.map((j) => html`<tr key=${j.id} class=${cx((j === a || j === b) && "selected")}>
       <td>${j === a ? html`<strong class="side">A</strong>` : j === b ? html`<strong class="side">B</strong>` : ""}</td>
@@ -59,5 +60,5 @@ export function Jobs({ jobs, a, b, look, again, vary }) {
       <td>${configOf(j)}</td><td>${traceOf(j)}${j.skipped > 0 && html`<div class="small wrong" title=${j.problems.map((p) => t("yaml.line", { n: p.line }) + ": " + p.reason).join("\n")}>${t("sim.skipped", { n: j.skipped === 1 ? 1 : count(j.skipped) })}</div>`}</td>
       <td class="small">${optionsOf(j) || html`<span class="quiet">${t("sim.asrecorded")}</span>`}</td>
       <td><${State} job=${j} />${j.error && html`<div class="small wrong">${j.error}</div>`}${j.ended && j.started && html`<div class="quiet small">${t("sim.took", { span: span(new Date(j.ended) - new Date(j.started)) })}</div>`}</td>
-      <td class="num"><${Actions} job=${j} a=${a} b=${b} look=${look} again=${again} vary=${vary} /></td></tr>`)}</tbody></table></div></section>`;
+      <td class="num"><${Actions} job=${j} a=${a} b=${b} look=${look} again=${again} vary=${vary} /></td></tr>`)}</tbody></table><//></section>`;
 }

@@ -6,7 +6,7 @@ import { get } from "../lib/api.js";
 import { useLoad } from "../lib/load.js";
 import { count, exact, percent, span } from "../lib/format.js";
 import { Chart } from "./chart.js";
-import { Loading, Failure } from "./states.js";
+import { Loading, Failure, Scroll } from "./states.js";
 import { Difference } from "./yaml.js";
 import { active, nameOf, configOf, optionsOf } from "./simjobs.js";
 
@@ -43,9 +43,9 @@ function Heads({ runs, first }) {
 }
 
 function Figures({ runs }) {
-  return html`<div class="scroll"><table class="simtable" aria-label=${t("sim.figures")}><${Heads} runs=${runs} first=${html`<span class="hidden-label">${t("sim.figures")}</span>`} /><tbody>${metrics.map(([name, f, write, good, beside]) => html`<tr key=${name}>
+  return html`<${Scroll} label=${t("sim.figures")}><table class="simtable" aria-label=${t("sim.figures")}><${Heads} runs=${runs} first=${html`<span class="hidden-label">${t("sim.figures")}</span>`} /><tbody>${metrics.map(([name, f, write, good, beside]) => html`<tr key=${name}>
     <th scope="row" title=${about(name)}>${t("sim.m." + name)}</th>${runs.map((x, i) => html`<td key=${x.key} class="num">${write(f(x.r))}${beside && html` <span class="quiet small">${beside(x.r)}</span>`}<${Delta} value=${f(x.r)} base=${i ? f(runs[0].r) : undefined} good=${good} /></td>`)}</tr>`)}
-    ${[...new Set(runs.flatMap((x) => Object.keys(x.r.refusals_by_reason || {})))].sort().map((reason) => html`<tr key=${reason} class="sub"><th scope="row">${t("sim.reason", { reason: reason.replaceAll("_", " ") })}</th>${runs.map((x, i) => html`<td key=${x.key} class="num">${exact(x.r.refusals_by_reason?.[reason] || 0)}<${Delta} value=${x.r.refusals_by_reason?.[reason] || 0} base=${i ? runs[0].r.refusals_by_reason?.[reason] || 0 : undefined} good=${-1} /></td>`)}</tr>`)}</tbody></table></div>`;
+    ${[...new Set(runs.flatMap((x) => Object.keys(x.r.refusals_by_reason || {})))].sort().map((reason) => html`<tr key=${reason} class="sub"><th scope="row">${t("sim.reason", { reason: reason.replaceAll("_", " ") })}</th>${runs.map((x, i) => html`<td key=${x.key} class="num">${exact(x.r.refusals_by_reason?.[reason] || 0)}<${Delta} value=${x.r.refusals_by_reason?.[reason] || 0} base=${i ? runs[0].r.refusals_by_reason?.[reason] || 0 : undefined} good=${-1} /></td>`)}</tr>`)}</tbody></table><//>`;
 }
 
 // Accounts shows how much of each account's quota was used.
@@ -53,12 +53,12 @@ function Accounts({ runs }) {
   const of = (x, name) => x.r.accounts.find((a) => a.name === name);
   const all = [...new Set(runs.flatMap((x) => x.r.accounts.map((a) => a.name)))];
   const names = all.filter((name) => runs.some((x) => of(x, name)?.attempts));
-  return html`<div class="scroll"><table class="simtable" aria-label=${t("sim.accounts")}><${Heads} runs=${runs} first=${t("sim.account")} /><tbody>${names.map((name) => html`<tr key=${name}><th scope="row">${name}</th>${runs.map((x, i) => {
+  return html`<${Scroll} label=${t("sim.accounts")}><table class="simtable" aria-label=${t("sim.accounts")}><${Heads} runs=${runs} first=${t("sim.account")} /><tbody>${names.map((name) => html`<tr key=${name}><th scope="row">${name}</th>${runs.map((x, i) => {
     const a = of(x, name);
     if (!a) return html`<td key=${x.key} class="num quiet">–</td>`;
     return html`<td key=${x.key} class="num"><span class="usebar" role="img" aria-label=${t("sim.used", { share: percent(a.quota_used) })}><i style=${{ width: Math.min(1, a.quota_used) * 100 + "%" }}></i></span> ${percent(a.quota_used)}<${Delta} value=${a.quota_used} base=${i ? of(runs[0], name)?.quota_used : undefined} />
       <div class="small quiet">${t("sim.account.says", { n: exact(a.attempts), refused: exact(a.refused_429), tokens: count(a.tokens) })}${a.refused_429 > 0 && html` <span class="dot refused" aria-hidden="true"></span>`}</div></td>`;
-  })}</tr>`)}</tbody></table></div>${all.length > names.length && html`<p class="quiet small">${t("sim.unused", { n: all.length - names.length })}</p>`}`;
+  })}</tr>`)}</tbody></table><//>${all.length > names.length && html`<p class="quiet small">${t("sim.unused", { n: all.length - names.length })}</p>`}`;
 }
 
 const columns = [["arrived", (g) => g.arrived, exact, 0], ["served", (g) => share(g.served, g.arrived), percent, 1], ["queued", (g) => g.waited, exact, 0], ["fellback", (g) => g.fell_back, exact, -1], ["shed", (g) => g.shed, exact, -1],
@@ -67,12 +67,12 @@ const nobody = { arrived: 0, served: 0, waited: 0, fell_back: 0, shed: 0, refuse
 
 // Groups shows what became of the calls of each class, or client: a row for each run.
 function Groups({ runs, what, names, of, write = (n) => n }) {
-  return html`<div class="scroll"><table class="simtable groups" aria-label=${what}><thead><tr><th>${what}</th>${runs.length > 1 && html`<th><span class="hidden-label">${t("sim.side")}</span></th>`}${columns.map(([name]) => html`<th key=${name} class="num" title=${about(name)}>${t("sim.m." + name)}</th>`)}</tr></thead>
+  return html`<${Scroll} label=${what}><table class="simtable groups" aria-label=${what}><thead><tr><th>${what}</th>${runs.length > 1 && html`<th><span class="hidden-label">${t("sim.side")}</span></th>`}${columns.map(([name]) => html`<th key=${name} class="num" title=${about(name)}>${t("sim.m." + name)}</th>`)}</tr></thead>
     ${names.map((name) => html`<tbody key=${name}>${runs.map((x, i) => {
       const g = of(x.r)[name] || nobody;
       const base = i ? of(runs[0].r)[name] || nobody : null;
       return html`<tr key=${x.key}>${i === 0 && html`<th scope="rowgroup" rowspan=${runs.length}>${write(name)}</th>`}${runs.length > 1 && html`<td class="side">${x.side}</td>`}${columns.map(([column, f, show, good]) => html`<td key=${column} class="num">${show(f(g))}<${Delta} value=${f(g)} base=${base ? f(base) : undefined} good=${good} /></td>`)}</tr>`;
-    })}</tbody>`)}</table></div>`;
+    })}</tbody>`)}</table><//>`;
 }
 
 // joined puts the points of runs on one axis of time.

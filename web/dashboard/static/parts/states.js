@@ -1,5 +1,5 @@
 // What stands where there is nothing to show: not yet, not any more, not for you.
-import { html } from "../lib/dom.js";
+import { html, useEffect, useRef, useState } from "../lib/dom.js";
 import { t } from "../lib/i18n.js";
 
 // Loading keeps the place of what comes.
@@ -27,4 +27,18 @@ export function Broken({ kind, roles, title }) {
 // Empty says what would stand here, and what brings it about.
 export function Empty({ children }) {
   return html`<div class="empty">${children}</div>`;
+}
+
+// Scroll holds what may be wider than the screen: then it is a stop of Tab, and the arrows push it.
+export function Scroll({ label, children }) {
+  const ref = useRef();
+  const [wide, set] = useState(false);
+  useEffect(() => {
+    const box = ref.current;
+    const size = new ResizeObserver(() => set(box.scrollWidth > box.clientWidth));
+    size.observe(box);
+    size.observe(box.firstElementChild);
+    return () => size.disconnect();
+  }, []);
+  return html`<div class="scroll" ref=${ref} role="group" aria-label=${label} tabindex=${wide ? "0" : undefined}>${children}</div>`;
 }
