@@ -24,7 +24,7 @@ run: build ## build, then serve; ARGS="--config gateway.yaml"
 
 test: ## all tests, with the race detector; installs what they need
 	scripts/setup-test.sh
-	CGO_ENABLED=1 go test -race -shuffle=on ./...
+	CGO_ENABLED=1 go test -race -shuffle=on -timeout 20m ./...
 
 bench: ## micro benchmarks (BENCHTIME each), then the whole gateway under load (BENCHARGS="-short" is quick)
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(BENCHED)
