@@ -32,7 +32,7 @@ providers:
       - name: team-search
         keys: [sk-demo-search-1, sk-demo-search-2]
         limits: &tier
-          - {models: [qwen3-max], rpm: 120, tpm: 66k}
+          - {models: [qwen3-max], rpm: 120, tpm: 54k}
           - {models: [qwen-plus, qwen-flash], rpm: 300, tpm: 250k}
       - {name: team-assist, keys: [sk-demo-assist-1], limits: *tier}
       - {name: team-batch, keys: [sk-demo-batch-1], limits: *tier}

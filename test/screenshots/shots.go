@@ -41,7 +41,7 @@ func (s shot) open(page *browser.Page) error {
 func shots(all []*team) []shot {
 	rows := func(selector string) string { return `document.querySelectorAll("` + selector + `").length > 2` }
 	return []shot{
-		{name: "now", at: "now", ready: rows(".striprow") + ` && document.querySelector(".chart canvas")`},
+		{name: "now", at: "now", ready: rows(".striprow") + ` && document.querySelector(".chart canvas") && [...document.querySelectorAll(".lane")].some((l) => l.innerText.includes("longest"))`},
 		{name: "budgets", at: "budgets", ready: rows(".striprow")},
 		{name: "routes", at: "routes", ready: rows(".flow .target")},
 		{name: "upstreams", at: "upstreams", ready: rows("section.band")},
