@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,8 +28,6 @@ func (w wire) mean() int {
 	}
 	return sum / max(len(w.seconds), 1)
 }
-
-func (w wire) most() int { return slices.Max(append([]int{0}, w.seconds...)) }
 
 // counted is a connection that counts what it reads.
 type counted struct {
