@@ -186,3 +186,22 @@ func TestKeysWorkByTheKeyboard(t *testing.T) {
 	must(t, page.Type("\x1b"))
 	must(t, page.Until("Esc closes it", `!document.querySelector("dialog[open]")`))
 }
+
+// What changes between the first picture of a part and its first look is not missed: or a
+// page would stay empty for ever.
+func TestNoChangeIsMissed(t *testing.T) {
+	_, page := share(t, "settings/me")
+	var text string
+	must(t, page.Eval(`(async () => {
+		const { store, useStore } = await import("/lib/store.js");
+		const { html, render } = await import("/lib/dom.js");
+		const s = store("before"), at = document.createElement("p");
+		render(html(["<", " />"], () => useStore(s)), at);
+		s.set("after");
+		for (let i = 0; i < 100 && at.textContent !== "after"; i++) await new Promise((done) => setTimeout(done, 20));
+		return at.textContent;
+	})()`, &text))
+	if text != "after" {
+		t.Fatalf("it shows %q", text)
+	}
+}

@@ -29,10 +29,13 @@ export function store(value) {
 // useStore renders again when what select answers has changed.
 export function useStore(s, select = (v) => v) {
   const [, again] = useState(0);
-  const seen = useRef();
-  seen.current = select(s.get());
-  useEffect(() => s.watch(() => {
-    if (!Object.is(select(s.get()), seen.current)) again((n) => n + 1);
-  }), [s]);
-  return seen.current;
+  const last = useRef({}).current;
+  last.select = select;
+  last.seen = select(s.get());
+  useEffect(() => {
+    const look = () => Object.is(last.select(s.get()), last.seen) || again((n) => n + 1);
+    look(); // it may have changed, and been told, since this was rendered
+    return s.watch(look);
+  }, [s]);
+  return last.seen;
 }
