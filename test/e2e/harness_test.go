@@ -100,6 +100,13 @@ func (g *gateway) again(t testing.TB, prefix ...string) *gateway {
 	args := append(prefix, binary, "serve", "--config", g.file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
 	g.cmd = exec.Command(args[0], args[1:]...)
 	g.cmd.Dir = filepath.Dir(g.file) // the database and what lies beside it
+	g.launch(t)
+	return g
+}
+
+// launch starts the command, and waits until it serves.
+func (g *gateway) launch(t testing.TB) {
+	t.Helper()
 	stderr, err := g.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +121,6 @@ func (g *gateway) again(t testing.TB, prefix ...string) *gateway {
 		t.Fatalf("the gateway did not start:\n%s", g.log)
 	}
 	g.api, g.admin = at[0], at[1]
-	return g
 }
 
 func (g *gateway) write(yaml string) {

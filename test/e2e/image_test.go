@@ -63,20 +63,7 @@ func TestTheImageNeedsOneDirectory(t *testing.T) {
 		g.cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Credential: &syscall.Credential{Uid: uid, Gid: gid}}
 	}
 	g.cmd.Args = []string{program, "serve", "--config", file, "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}
-	stderr, err := g.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := g.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go g.log.follow(stderr)
-	t.Cleanup(g.stop)
-	at, ok := <-g.log.served
-	if !ok {
-		t.Fatalf("it did not start:\n%s", g.log)
-	}
-	g.api, g.admin = at[0], at[1]
+	g.launch(t)
 	if a := g.chat("m", "hi"); a.status != 200 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
